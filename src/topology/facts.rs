@@ -1,0 +1,100 @@
+//! Atomics that the snapshot points to: what changes too often to make a topology of.
+//!
+//! Each has one kind of writer, named here; everybody may read.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use crate::base::{Epoch, Time};
+
+/// About one node. Lives as long as any topology that names it.
+#[derive(Debug, Default)]
+pub struct NodeFacts {
+    /// When the node last answered a PING of the prober, in `Time` nanoseconds; 0 = never.
+    last_answer: AtomicU64,
+}
+
+impl NodeFacts {
+    /// Written by the prober.
+    pub fn answered(&self, now: Time) {
+        self.last_answer.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    pub fn last_answer(&self) -> Time {
+        Time::from_nanos(self.last_answer.load(Ordering::Relaxed))
+    }
+}
+
+/// About one pool, over all workers.
+#[derive(Debug, Default)]
+pub struct PoolFacts {
+    clients: AtomicUsize,
+    pub accepted: AtomicU64,
+    pub rejected: AtomicU64,
+    /// Requests held now, over all workers; each worker adds and takes its own.
+    pub held: AtomicUsize,
+    pub failovers: AtomicU64,
+}
+
+impl PoolFacts {
+    /// Takes a client's place if there is one below `limit`.
+    pub fn reserve_client(&self, limit: usize) -> bool {
+        let taken = self
+            .clients
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < limit).then_some(n + 1))
+            .is_ok();
+        let counter = if taken { &self.accepted } else { &self.rejected };
+        counter.fetch_add(1, Ordering::Relaxed);
+        taken
+    }
+
+    pub fn release_client(&self) {
+        self.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub fn clients(&self) -> usize {
+        self.clients.load(Ordering::Relaxed)
+    }
+}
+
+/// About the process.
+#[derive(Debug, Default)]
+pub struct ProcessFacts {
+    next_client: AtomicU64,
+    /// Set once: readiness says no, listeners are closed.
+    pub draining: AtomicBool,
+    pub workers: Vec<WorkerFacts>,
+}
+
+impl ProcessFacts {
+    pub fn new(workers: usize) -> ProcessFacts {
+        ProcessFacts {
+            workers: (0..workers).map(|_| WorkerFacts::default()).collect(),
+            ..ProcessFacts::default()
+        }
+    }
+
+    /// The next client's number, unique in the process, from 1: what CLIENT ID answers.
+    pub fn next_client(&self) -> u64 {
+        self.next_client.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// About one worker; written by it alone.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct WorkerFacts {
+    epoch: AtomicU64,
+    /// Turns of its loop: grows while it lives.
+    pub turns: AtomicU64,
+    pub clients: AtomicU32,
+}
+
+impl WorkerFacts {
+    pub fn saw(&self, epoch: Epoch) {
+        self.epoch.store(epoch.0, Ordering::Release);
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Acquire))
+    }
+}

@@ -1,0 +1,1 @@
+//! Promises kept through sockets, against real servers: a module a promise.

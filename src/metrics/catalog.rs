@@ -42,7 +42,7 @@ rows! {
     PROCESS_MAX_FDS: Gauge "process_max_fds" []
         "File descriptors that the process may have open.";
     PROCESS_START_TIME_SECONDS: Gauge "process_start_time_seconds" []
-        "When the operating system started this process, in seconds since 1970.";
+        "The same as ketch_start_time_seconds, by the name that dashboards know.";
 
     // Clients.
     CLIENT_CONNECTIONS: Gauge "ketch_client_connections" ["pool", "listener"]

@@ -1,3 +1,4 @@
 //! No network here: the tidy test, tables, simulation, properties.
 
 mod placement;
+mod metrics;

@@ -225,11 +225,12 @@ fn by_range(
         _ => (words.len() + 1).saturating_sub(usize::from(last.unsigned_abs())),
     };
     let end = if limit > 1 { half(row, first, end, usize::from(limit))? } else { end };
-    if first >= end || end > words.len() {
-        return Err(KeyError::WrongNumber(row.name));
+    // Some keys need not be there (PFMERGE with nothing to merge); the arity counts those that must.
+    if first >= end.min(words.len()) {
+        return Ok(());
     }
     // A key without its value would be cut in two by a split, or taken for another's value.
-    if !(end - first).is_multiple_of(step) {
+    if end > words.len() || !(end - first).is_multiple_of(step) {
         return Err(KeyError::WrongNumber(row.name));
     }
     (first..end).step_by(step).for_each(|key| take(key as u32, spec.flags));
@@ -370,7 +371,7 @@ fn migrated(words: Words<'_>, take: Take<'_>) {
             _ => 1,
         };
     }
-    (at + 1..words.len()).for_each(|key| take(key as u32, flags.incomplete()));
+    (at + 1..words.len()).for_each(|key| take(key as u32, flags));
 }
 
 #[cfg(test)]
@@ -419,6 +420,7 @@ pub(in crate::command) mod tests {
             ("msetex 2 a 1 b 2 ex 10", &[2, 4]),
             ("blpop a b 0", &[1, 2]),
             ("bitop and d a b", &[2, 3, 4]),
+            ("pfmerge d", &[1]),
             ("rename a b", &[1, 2]),
             ("object encoding k", &[2]),
             ("memory usage k samples 5", &[2]),

@@ -7,7 +7,8 @@
 
 use core::str;
 
-use super::row::{Begin, Count, Find, Finder, Flags, Handling, KeyFlags, KeySpec, Row};
+use super::options::{bitfield_flags, found_into, migrated, set_flags, sorted_into};
+use super::row::{Begin, Count, Find, Finder, KeyFlags, KeySpec, Row};
 use crate::resp::Span;
 
 /// The keys of a request can't be told. Nothing was sent; it's the client's mistake.
@@ -77,77 +78,30 @@ pub fn keys_and_flags(
     walk(row, Words { request, args }, &mut |index, flags| out.push((index, flags)))
 }
 
-/// Whether this request may block. XREAD and XREADGROUP do so only with BLOCK; they are the blocking
-/// commands that are forwarded without it.
-pub fn blocks(row: &Row, request: &[u8], args: &[Span]) -> bool {
-    if !row.flags.contains(Flags::BLOCKING) {
-        return false;
-    }
-    if row.handling != Handling::Forward {
-        return true;
-    }
-    let words = Words { request, args };
-    let mut at = 1;
-    while at < words.len() && !words.is(at, "streams") {
-        if words.is(at, "block") {
-            return true;
-        }
-        at += match () {
-            _ if words.is(at, "count") => 2,
-            _ if words.is(at, "group") => 3,
-            _ => 1,
-        };
-    }
-    false
-}
-
-/// Whether a SORT or SORT_RO reads keys that it makes from its elements: BY or GET with a `*`. Those
-/// may lie on any shard.
-pub fn sort_pattern(request: &[u8], args: &[Span]) -> bool {
-    let words = Words { request, args };
-    let mut at = 2;
-    while at + 1 < words.len() {
-        let pattern = words.is(at, "by") || words.is(at, "get");
-        if pattern && words.get(at + 1).contains(&b'*') {
-            return true;
-        }
-        at += sort_option(words, at);
-    }
-    false
-}
-
-/// How many arguments the SORT option at `at` takes, itself included.
-fn sort_option(words: Words<'_>, at: usize) -> usize {
-    match () {
-        _ if words.is(at, "limit") => 3,
-        _ if words.is(at, "by") || words.is(at, "get") || words.is(at, "store") => 2,
-        _ => 1,
-    }
-}
-
+/// The arguments of a request, the name included.
 #[derive(Clone, Copy)]
-struct Words<'a> {
-    request: &'a [u8],
-    args: &'a [Span],
+pub(in crate::command) struct Words<'a> {
+    pub(in crate::command) request: &'a [u8],
+    pub(in crate::command) args: &'a [Span],
 }
 
 impl<'a> Words<'a> {
-    fn len(self) -> usize {
+    pub(in crate::command) fn len(self) -> usize {
         self.args.len()
     }
 
     /// Empty where there is no such argument.
-    fn get(self, index: usize) -> &'a [u8] {
+    pub(in crate::command) fn get(self, index: usize) -> &'a [u8] {
         self.args.get(index).map_or(&[], |span| span.of(self.request))
     }
 
-    fn is(self, index: usize, word: &str) -> bool {
+    pub(in crate::command) fn is(self, index: usize, word: &str) -> bool {
         self.get(index).eq_ignore_ascii_case(word.as_bytes())
     }
 }
 
 /// Takes the keys one by one.
-type Take<'t> = &'t mut dyn FnMut(u32, KeyFlags);
+pub(in crate::command) type Take<'t> = &'t mut dyn FnMut(u32, KeyFlags);
 
 fn walk(row: &Row, words: Words<'_>, take: Take<'_>) -> Result<(), KeyError> {
     match row.finder {
@@ -174,6 +128,12 @@ fn walk(row: &Row, words: Words<'_>, take: Take<'_>) -> Result<(), KeyError> {
             migrated(words, take);
             Ok(())
         }
+    }
+}
+
+fn store(key: Option<usize>, take: Take<'_>) {
+    if let Some(key) = key {
+        take(key as u32, KeyFlags::OW.update());
     }
 }
 
@@ -306,74 +266,6 @@ impl Wrong {
     }
 }
 
-fn set_flags(words: Words<'_>) -> KeyFlags {
-    if (3..words.len()).any(|at| words.is(at, "get")) {
-        KeyFlags::RW.access().update()
-    } else {
-        KeyFlags::OW.update()
-    }
-}
-
-fn bitfield_flags(words: Words<'_>) -> KeyFlags {
-    let mut at = 2;
-    while at < words.len() {
-        at += match () {
-            _ if words.is(at, "get") => 3,
-            _ if words.is(at, "overflow") => 2,
-            _ => return KeyFlags::RW.access().update(),
-        };
-    }
-    KeyFlags::RO.access()
-}
-
-fn store(key: Option<usize>, take: Take<'_>) {
-    if let Some(key) = key {
-        take(key as u32, KeyFlags::OW.update());
-    }
-}
-
-/// The key behind the last STORE of a SORT: Redis lets the last one win.
-fn sorted_into(words: Words<'_>) -> Option<usize> {
-    let (mut at, mut key) = (2, None);
-    while at < words.len() {
-        if words.is(at, "store") && at + 1 < words.len() {
-            key = Some(at + 1);
-        }
-        at += sort_option(words, at);
-    }
-    key
-}
-
-/// The key behind the last STORE or STOREDIST of a GEORADIUS.
-fn found_into(words: Words<'_>, from: usize) -> Option<usize> {
-    let (mut at, mut key) = (from, None);
-    while at + 1 < words.len() {
-        let stores = words.is(at, "store") || words.is(at, "storedist");
-        if stores {
-            key = Some(at + 1);
-        }
-        at += if stores || words.is(at, "count") { 2 } else { 1 };
-    }
-    key
-}
-
-/// MIGRATE host port key … or, with an empty key, everything behind KEYS.
-fn migrated(words: Words<'_>, take: Take<'_>) {
-    let flags = KeyFlags::RW.access().delete();
-    if !words.get(3).is_empty() {
-        return take(3, flags);
-    }
-    let mut at = 6;
-    while at < words.len() && !words.is(at, "keys") {
-        at += match () {
-            _ if words.is(at, "auth") => 2,
-            _ if words.is(at, "auth2") => 3,
-            _ => 1,
-        };
-    }
-    (at + 1..words.len()).for_each(|key| take(key as u32, flags));
-}
-
 #[cfg(test)]
 pub(in crate::command) mod tests {
     use super::*;
@@ -391,7 +283,8 @@ pub(in crate::command) mod tests {
         (bytes, spans)
     }
 
-    fn with_row<T>(line: &str, ask: impl Fn(&Row, &[u8], &[Span]) -> T) -> T {
+    /// Asks about the row and the request of one line of words.
+    pub(in crate::command) fn with_row<T>(line: &str, ask: impl Fn(&Row, &[u8], &[Span]) -> T) -> T {
         let words: Vec<&str> = line.split(' ').map(|word| if word == "''" { "" } else { word }).collect();
         let (bytes, spans) = request(&words);
         let Found::Row(row) = find(&bytes, &spans) else { panic!("{line}: no such command") };
@@ -514,36 +407,6 @@ pub(in crate::command) mod tests {
                 let names: Vec<_> = found[0].1.names().collect();
                 assert_eq!(names.join(" "), access, "{line}");
             });
-        }
-    }
-
-    #[test]
-    fn what_blocks_is_known() {
-        for (line, is) in [
-            ("get k", false),
-            ("blpop k 0", true),
-            ("wait 1 0", true),
-            ("xread streams block 0", false),
-            ("xread count block streams k 0", false),
-            ("xread count 2 BLOCK 0 streams k $", true),
-            ("xreadgroup group block block streams k >", false),
-            ("xreadgroup group g c block 5 streams k >", true),
-        ] {
-            assert_eq!(with_row(line, blocks), is, "{line}");
-        }
-    }
-
-    #[test]
-    fn sort_patterns_that_read_other_keys_are_seen() {
-        for (line, is) in [
-            ("sort k", false),
-            ("sort k by nosort get #", false),
-            ("sort k by w_*", true),
-            ("sort k get # get o_*->f", true),
-            ("sort k store by* alpha", false),
-            ("sort_ro k limit by * get x", false),
-        ] {
-            assert_eq!(with_row(line, |_, request, args| sort_pattern(request, args)), is, "{line}");
         }
     }
 }

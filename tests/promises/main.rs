@@ -2,3 +2,6 @@
 
 mod command_table;
 mod placement;
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what cannot go on says where")]
+
+mod lab;

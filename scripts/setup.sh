@@ -22,6 +22,7 @@ python3        python3 python3-venv
 node           nodejs
 npm            npm
 cc             gcc libc6-dev
+timeout        coreutils
 "
 
 # Those of the packages above that come with a service.
@@ -47,7 +48,7 @@ install_system_packages() {
     has apt-get || fail \
         "this machine lacks what these Debian packages hold: $packages" \
         "there is no apt-get here; install the like by your own package manager, for example:" \
-        "  macOS:  brew install redis haproxy twemproxy node python" \
+        "  macOS:  brew install redis haproxy twemproxy node python coreutils" \
         "  Fedora: dnf install redis haproxy nodejs npm python3 gcc (twemproxy from its source)" \
         "then run this again."
     local root=()

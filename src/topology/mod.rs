@@ -16,7 +16,7 @@ pub use observation::{NodeFailure, Observation, SeenRole, SentinelView};
 pub use publish::{Publisher, Reader, Wake, publisher};
 
 use crate::base::{Address, Epoch, ListenerId, NodeId, PoolId, ShardId, Time};
-use crate::config::{PoolConfig, Route};
+use crate::config::{PoolConfig, Route, SourceConfig};
 use crate::placement::Placement;
 
 /// Everything a worker needs to route a request. A request is routed by exactly one topology.
@@ -148,6 +148,11 @@ impl Pool {
     /// The believed primary of a shard.
     pub fn primary(&self, shard: ShardId) -> Option<&Node> {
         self.shard(shard).primary.and_then(|id| self.node(id))
+    }
+
+    /// Whether Sentinels name the primaries; else roles are found by asking the nodes.
+    pub fn follows_sentinels(&self) -> bool {
+        matches!(self.config.source, SourceConfig::Sentinel(_))
     }
 
     /// All nodes of a shard, the primary included.

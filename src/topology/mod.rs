@@ -191,3 +191,11 @@ macro_rules! labels {
 labels!(Role { Primary => "primary", Replica => "replica", Deposed => "deposed", Unknown => "unknown" });
 labels!(Health { Unknown => "unknown", Up => "up", Suspect => "suspect", Down => "down" });
 labels!(NodeState { Ready => "ready", Drain => "drain", Maint => "maint" });
+labels!(NodeFailure {
+    Connect => "connect",
+    Lost => "lost",
+    Silent => "silent",
+    Loading => "loading",
+    Refused => "refused",
+    Protocol => "protocol",
+});

@@ -1,1 +1,3 @@
 //! Promises kept through sockets, against real servers: a module a promise.
+
+mod lab;

@@ -1,1 +1,5 @@
 //! No network here: the tidy test, tables, simulation, properties.
+
+mod placement;
+mod metrics;
+mod tidy;

@@ -5,3 +5,4 @@ mod placement;
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what cannot go on says where")]
 
 mod lab;
+mod placement;

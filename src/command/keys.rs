@@ -409,4 +409,52 @@ pub(in crate::command) mod tests {
             });
         }
     }
+
+    /// Whatever a client sends: every index is an argument's, none comes twice, nothing panics.
+    #[test]
+    fn keys_are_among_the_arguments_whatever_they_are() {
+        let vocabulary = [
+            "",
+            "0",
+            "1",
+            "2",
+            "-1",
+            "9223372036854775807",
+            "k",
+            "streams",
+            "STORE",
+            "keys",
+            "get",
+            "set",
+            "by",
+            "limit",
+            "auth2",
+            "count",
+            "block",
+            "group",
+            "*",
+        ];
+        let mut random: u32 = 1;
+        let mut next = |below: usize| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 8) as usize % below
+        };
+        for row in crate::command::rows() {
+            for _ in 0..200 {
+                let len = row.arity.unsigned_abs() as usize + if row.arity < 0 { next(9) } else { 0 };
+                let words: Vec<&str> = (0..len).map(|_| vocabulary[next(vocabulary.len())]).collect();
+                let (bytes, spans) = request(&words);
+                let mut found = Vec::new();
+                crate::command::blocks(row, &bytes, &spans);
+                crate::command::sort_pattern(&bytes, &spans);
+                if keys(row, &bytes, &spans, &mut found).is_ok() {
+                    assert!(found.iter().all(|&at| at > 0 && (at as usize) < len), "{} {words:?}", row.name);
+                    let count = found.len();
+                    found.sort_unstable();
+                    found.dedup();
+                    assert_eq!(found.len(), count, "{} {words:?}", row.name);
+                }
+            }
+        }
+    }
 }

@@ -242,6 +242,7 @@ pub enum Group {
     List,
     Pubsub,
     Scripting,
+    Sentinel,
     Server,
     Set,
     SortedSet,
@@ -263,6 +264,7 @@ impl Group {
             Group::List => "list",
             Group::Pubsub => "pubsub",
             Group::Scripting => "scripting",
+            Group::Sentinel => "sentinel",
             Group::Server => "server",
             Group::Set => "set",
             Group::SortedSet => "sorted-set",
@@ -275,7 +277,7 @@ impl Group {
     fn category(self) -> &'static [&'static str] {
         match self {
             Group::Bitmap => &["@bitmap"],
-            Group::Cluster | Group::Pubsub | Group::Server => &[],
+            Group::Cluster | Group::Pubsub | Group::Sentinel | Group::Server => &[],
             Group::Connection => &["@connection"],
             Group::Generic => &["@keyspace"],
             Group::Geo => &["@geo"],

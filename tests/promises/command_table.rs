@@ -138,8 +138,13 @@ fn every_command_of_a_server_has_a_row_and_every_row_a_server() {
     };
     assert_eq!(here(&[Known::Both]), names(Server::redis().commands()));
     assert_eq!(here(&[Known::Both, Known::Valkey]), names(Server::valkey().commands()));
-    let sentinel = names(Server::sentinel().commands());
-    assert!(here(&[Known::Sentinel]).is_subset(&sentinel), "{sentinel:?}");
+    let sentinel = Server::sentinel().commands();
+    for row in rows().iter().filter(|row| row.known == Known::Sentinel) {
+        let said = &sentinel[row.name];
+        // Ketch has no rows for the subcommands of what it doesn't do yet.
+        let here = Said { subcommands: said.subcommands.clone(), ..Said::of(row) };
+        assert_eq!(here.differences(said, row.name), Vec::<String>::new());
+    }
 }
 
 #[test]

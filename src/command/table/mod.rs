@@ -20,6 +20,7 @@ mod hyperloglog;
 mod list;
 mod pubsub;
 mod scripting;
+mod sentinel;
 mod server;
 mod set;
 mod sorted_set;
@@ -30,7 +31,7 @@ mod words;
 
 use super::row::{Group, Row, RowId};
 
-const GROUPS: [(Group, &[Row]); 16] = [
+const GROUPS: [(Group, &[Row]); 17] = [
     (Group::String, string::ROWS),
     (Group::Generic, generic::ROWS),
     (Group::Hash, hash::ROWS),
@@ -47,6 +48,7 @@ const GROUPS: [(Group, &[Row]); 16] = [
     (Group::Connection, connection::ROWS),
     (Group::Server, server::ROWS),
     (Group::Cluster, cluster::ROWS),
+    (Group::Sentinel, sentinel::ROWS),
 ];
 
 const COUNT: usize = count();

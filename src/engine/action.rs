@@ -1,6 +1,7 @@
 //! What the engine tells its driver, and in which words.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use crate::base::{ClientId, UpstreamId};
 use crate::topology::Observation;
@@ -15,8 +16,8 @@ pub enum Party {
 /// What the driver must do. Actions are given in the order in which they must be done.
 #[derive(Debug, PartialEq)]
 pub enum Action {
-    /// Connect; answer with `upstream_opened` or `upstream_lost`.
-    Connect { upstream: UpstreamId, to: SocketAddr },
+    /// Connect; answer with `upstream_opened`, or with `upstream_lost` when it fails or takes too long.
+    Connect { upstream: UpstreamId, to: SocketAddr, within: Duration },
     /// Close the socket now. The engine has forgotten the party already; nothing more is said about it.
     Close { party: Party, reason: CloseReason },
     /// Stop or go on reading from a party.

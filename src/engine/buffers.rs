@@ -20,9 +20,15 @@ const COMPACT_FROM: usize = 16 * 1024;
 pub(crate) struct BufferPool {
     spare: Vec<Vec<u8>>,
     /// Boxed already: taking one must not allocate.
-    #[expect(clippy::vec_box, reason = "clients hold them boxed, so that an idle one pays for a pointer only")]
+    #[expect(
+        clippy::vec_box,
+        reason = "clients hold them boxed, so that an idle one pays for a pointer only"
+    )]
     parked: Vec<Box<Parked>>,
-    #[expect(clippy::vec_box, reason = "clients hold them boxed, so that an idle one pays for a pointer only")]
+    #[expect(
+        clippy::vec_box,
+        reason = "clients hold them boxed, so that an idle one pays for a pointer only"
+    )]
     partials: Vec<Box<Partial>>,
 }
 

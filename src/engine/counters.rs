@@ -54,8 +54,10 @@ impl Counters {
             resent_reads: registry.counter(&catalog::RESENT_TOTAL, &[name, shard, "read"]),
             resent_writes: registry.counter(&catalog::RESENT_TOTAL, &[name, shard, "write"]),
         };
-        let labels: Vec<[&str; 3]> =
-            command::rows().iter().map(|row| [name, row.name, if row.is_read() { "read" } else { "write" }]).collect();
+        let labels: Vec<[&str; 3]> = command::rows()
+            .iter()
+            .map(|row| [name, row.name, if row.is_read() { "read" } else { "write" }])
+            .collect();
         let commands: Vec<&[&str]> = labels.iter().map(|l| l.as_slice()).collect();
         Counters {
             registry: registry.clone(),

@@ -195,7 +195,8 @@ impl Engine {
 
     /// Makes an upstream, unless its node is waited for or has as many as it may.
     pub(super) fn connect(&mut self, pool: PoolId, node: NodeId, lane: Lane) -> Option<UpstreamId> {
-        let limit = self.topology.pool(pool).config.limits.max_upstreams;
+        let config = &self.topology.pool(pool).config;
+        let (limit, within) = (config.limits.max_upstreams, config.timeouts.connect);
         let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
         let to = link.to?;
         if link.count >= limit || link.retry_at.is_some_and(|at| at > self.now) {
@@ -206,7 +207,7 @@ impl Engine {
         link.counters.connections.set(link.count as i64);
         let upstream = Upstream::new(pool, link.shard, node, lane, self.now);
         let id = self.upstreams.insert(upstream);
-        self.actions.push_back(Action::Connect { upstream: id, to });
+        self.actions.push_back(Action::Connect { upstream: id, to, within });
         Some(id)
     }
 
@@ -446,7 +447,12 @@ impl Engine {
 
     /// When the next node is to be tried again.
     pub(super) fn next_retry(&self) -> Option<Time> {
-        self.pools.iter().flat_map(|p| p.links.values()).filter(|l| l.shared.is_none()).filter_map(|l| l.retry_at).min()
+        self.pools
+            .iter()
+            .flat_map(|p| p.links.values())
+            .filter(|l| l.shared.is_none())
+            .filter_map(|l| l.retry_at)
+            .min()
     }
 }
 

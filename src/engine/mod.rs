@@ -45,7 +45,6 @@ use crate::topology::{ProcessFacts, Topology};
 use buffers::BufferPool;
 use clients::{Client, Pause, Session};
 use links::PoolState;
-pub(crate) use road::GatherId;
 use road::{Gathers, Hold};
 use slab::Slab;
 use upstreams::Upstream;
@@ -248,7 +247,8 @@ impl Engine {
                 }
             }
             // Whoever has used up its budget stays for the next turn.
-            let stuck = self.runnable.iter().all(|id| self.clients.get(*id).is_none_or(|c| c.turn == self.turn));
+            let stuck =
+                self.runnable.iter().all(|id| self.clients.get(*id).is_none_or(|c| c.turn == self.turn));
             if self.releases.is_empty() && stuck {
                 break;
             }

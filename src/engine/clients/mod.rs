@@ -1,7 +1,7 @@
 //! The clients' half: sessions, input that waits, the order of replies, output. Knows no nodes.
 
-mod roads;
 pub(crate) mod replies;
+mod roads;
 
 use core::net::SocketAddr;
 

@@ -190,7 +190,10 @@ impl Engine {
         let special = upstream.private
             || upstream.lane == Lane::Bulk
             || upstream.state == crate::engine::upstreams::State::Draining;
-        if special && upstream.expected.is_empty() && upstream.state != crate::engine::upstreams::State::Handshaking {
+        if special
+            && upstream.expected.is_empty()
+            && upstream.state != crate::engine::upstreams::State::Handshaking
+        {
             let free = upstream.lane != Lane::Bulk || !self.is_spare(id);
             if free {
                 self.became_idle(id);

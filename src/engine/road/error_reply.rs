@@ -111,15 +111,25 @@ impl Display for ErrorReply<'_> {
                 String::from_utf8_lossy(&name[..name.len().min(128)]),
                 container.to_uppercase()
             ),
-            ErrorReply::Arity { command } => write!(f, "ERR wrong number of arguments for '{command}' command"),
-            ErrorReply::Later { command, why } => write!(f, "ERR '{command}' is not available through Ketch: {why}"),
+            ErrorReply::Arity { command } => {
+                write!(f, "ERR wrong number of arguments for '{command}' command")
+            }
+            ErrorReply::Later { command, why } => {
+                write!(f, "ERR '{command}' is not available through Ketch: {why}")
+            }
             ErrorReply::Refused { command, why } => write!(f, "ERR '{command}' is never forwarded: {why}"),
             ErrorReply::Keys { text } => f.write_str(text),
             ErrorReply::GatherLimit { pool, limit } => {
-                write!(f, "ERR gather_limit ({limit}) of pool {pool} passed by the shards' replies: ask for fewer keys")
+                write!(
+                    f,
+                    "ERR gather_limit ({limit}) of pool {pool} passed by the shards' replies: ask for fewer keys"
+                )
             }
             ErrorReply::RequestTooLarge { limit, bytes } => {
-                write!(f, "ERR {limit} passed: this request is larger than {bytes} bytes before its keys are known")
+                write!(
+                    f,
+                    "ERR {limit} passed: this request is larger than {bytes} bytes before its keys are known"
+                )
             }
         }
     }

@@ -161,7 +161,9 @@ impl Gather {
         out.extend_from_slice(line);
         let applied = self.replies().filter(|r| !matches!(r.first(), Some(b'-' | b'!'))).count();
         if !self.is_read && applied > 0 {
-            out.extend_from_slice(format!(" (applied on {applied} of {} shards)", self.parts.len()).as_bytes());
+            out.extend_from_slice(
+                format!(" (applied on {applied} of {} shards)", self.parts.len()).as_bytes(),
+            );
         }
         out.extend_from_slice(b"\r\n");
     }

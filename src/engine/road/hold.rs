@@ -15,9 +15,17 @@ use crate::topology::HoldReason;
 /// Who is owed the reply of a held request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum HeldOwner {
-    Client { client: ClientId, seq: Seq },
+    Client {
+        client: ClientId,
+        seq: Seq,
+    },
     /// `seq` is the whole request's place.
-    Part { client: ClientId, seq: Seq, gather: GatherId, part: u32 },
+    Part {
+        client: ClientId,
+        seq: Seq,
+        gather: GatherId,
+        part: u32,
+    },
 }
 
 impl HeldOwner {

@@ -85,11 +85,15 @@ impl Engine {
         let kept = !case.request.is_empty();
         match verdict(kind, fate, past) {
             Verdict::SendAgain | Verdict::SendAgainDoubting | Verdict::HoldForPrimary if kept => {
-                let resent = if kind == Kind::Read { &counters.resent_reads } else { &counters.resent_writes };
+                let resent =
+                    if kind == Kind::Read { &counters.resent_reads } else { &counters.resent_writes };
                 resent.inc();
                 self.hold_again(case, fate, Why::Shard(HoldReason::NoPrimary));
             }
-            Verdict::SendAgain | Verdict::SendAgainDoubting | Verdict::HoldForPrimary | Verdict::NotApplied => {
+            Verdict::SendAgain
+            | Verdict::SendAgainDoubting
+            | Verdict::HoldForPrimary
+            | Verdict::NotApplied => {
                 self.fail_owner(case.owner, ErrorReply::NotApplied { pool, shard });
             }
             Verdict::OutcomeUnknown => {
@@ -246,7 +250,9 @@ impl Engine {
             .of_client_and_shard(owner.client(), shard)
             .into_iter()
             .filter(|n| {
-                self.hold.get(*n).is_some_and(|h| h.refused.is_some() && h.owner.seq().wrapping_sub(head) < place)
+                self.hold
+                    .get(*n)
+                    .is_some_and(|h| h.refused.is_some() && h.owner.seq().wrapping_sub(head) < place)
             })
             .collect();
         if refused.is_empty() {
@@ -296,7 +302,11 @@ impl Engine {
                 link.counters.timeouts.inc();
             }
             let row = command::row(entry.row);
-            if row.is_read() && entry.attempts == 0 && !entry.streamed && self.elsewhere(id, owner, row, &request) {
+            if row.is_read()
+                && entry.attempts == 0
+                && !entry.streamed
+                && self.elsewhere(id, owner, row, &request)
+            {
                 continue;
             }
             let case = Case { owner, pool, shard, row, request: &request, attempts: entry.attempts };
@@ -362,7 +372,7 @@ impl Engine {
     }
 }
 
-/// Scripts and functions, and what a module brought: an error of theirs may come after they have written.
+/// Scripts and functions: an error of theirs may come after they have written.
 fn scripted(row: &Row) -> bool {
-    row.group == Group::Scripting || row.group == Group::Module
+    row.group == Group::Scripting
 }

@@ -59,7 +59,8 @@ impl Engine {
         if bytes.is_empty() {
             return;
         }
-        let at_once = client.input.is_empty() && client.partial.is_none() && !client.pause.any() && !client.runnable;
+        let at_once =
+            client.input.is_empty() && client.partial.is_none() && !client.pause.any() && !client.runnable;
         let taken = if at_once { self.parse(id, bytes) } else { 0 };
         let Some(client) = self.clients.get_mut(id) else { return };
         if taken < bytes.len() && !client.pause.has(Pause::CLOSING) {
@@ -246,7 +247,9 @@ impl Engine {
         }
         let shard = match self.one_shard(pool, row, request) {
             Ok(shard) => shard,
-            Err(NoShard::Crossed) => return self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) }),
+            Err(NoShard::Crossed) => {
+                return self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) });
+            }
             Err(NoShard::Keys(text)) => return self.refuse(id, ErrorReply::Keys { text: &text }),
         };
         if self.must_wait_unread(id, pool, shard, is_read) {
@@ -358,7 +361,9 @@ impl Engine {
             (Gate::Held { reason, .. }, _) if !is_read => Err(Why::Shard(reason)),
             (_, Some(id)) if is_read || self.upstreams.get(id).is_some_and(|u| u.may_write()) => Ok(id),
             (Gate::Held { reason, .. }, None) => Err(Why::Shard(reason)),
-            _ if self.topology.pool(pool).shard(shard).primary.is_none() => Err(Why::Shard(HoldReason::NoPrimary)),
+            _ if self.topology.pool(pool).shard(shard).primary.is_none() => {
+                Err(Why::Shard(HoldReason::NoPrimary))
+            }
             _ => Err(Why::Connecting),
         }
     }
@@ -407,7 +412,8 @@ impl Engine {
     /// A client is read unless it is paused and has given enough to go on with.
     pub(super) fn set_reading(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let reading = !client.pause.any() || client.input.len() < INPUT_MARK && !client.pause.has(Pause::CLOSING);
+        let reading =
+            !client.pause.any() || client.input.len() < INPUT_MARK && !client.pause.has(Pause::CLOSING);
         if client.reading != reading {
             client.reading = reading;
             self.actions.push_back(Action::Read { party: Party::Client(id), on: reading });

@@ -62,12 +62,19 @@ impl Engine {
 
     /// Whether a request that would have to be held stays in its client's input instead, because the
     /// waiting place is three quarters full, or this client's tenth of it is: then the client is not read.
-    pub(super) fn must_wait_unread(&mut self, id: ClientId, pool: PoolId, shard: ShardId, is_read: bool) -> bool {
+    pub(super) fn must_wait_unread(
+        &mut self,
+        id: ClientId,
+        pool: PoolId,
+        shard: ShardId,
+        is_read: bool,
+    ) -> bool {
         if self.hold.is_empty() || self.choose(id, pool, shard, is_read).is_ok() {
             return false;
         }
         let config = &self.topology.pool(pool).config;
-        let (count, bytes) = (config.hold_max / self.workers, config.hold_max_bytes.as_usize() / self.workers);
+        let (count, bytes) =
+            (config.hold_max / self.workers, config.hold_max_bytes.as_usize() / self.workers);
         let crowded = self.hold.len() * 4 >= count * 3 || self.hold.bytes() * 4 >= bytes * 3;
         let greedy = self.hold.bytes() * 10 >= bytes && self.hold.bytes_of(id) * 10 >= bytes;
         if !crowded && !greedy {
@@ -95,7 +102,8 @@ impl Engine {
     fn is_crowded(&self) -> bool {
         self.topology.pools.iter().any(|pool| {
             let config = &pool.config;
-            let (count, bytes) = (config.hold_max / self.workers, config.hold_max_bytes.as_usize() / self.workers);
+            let (count, bytes) =
+                (config.hold_max / self.workers, config.hold_max_bytes.as_usize() / self.workers);
             self.hold.len() * 2 >= count || self.hold.bytes() * 20 >= bytes
         })
     }

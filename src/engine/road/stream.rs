@@ -15,8 +15,10 @@ use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::command::{self, Found, Handling, Row, RowId};
 use crate::config::Route;
 use crate::engine::Engine;
+use crate::engine::action::CloseReason;
 use crate::engine::clients::{Pause, Place, Stream, StreamTo};
 use crate::engine::upstreams::{Expected, Lane, Owner};
+use crate::failover::Fate;
 use crate::resp::{RequestScanner, TailScan};
 
 /// Above this an upstream that a request is streamed to gets no more until half of it was written.
@@ -59,7 +61,13 @@ impl Engine {
     }
 
     /// The shard, if all keys of the request stand before its large argument.
-    fn shard_so_far(&mut self, pool: PoolId, row: &'static Row, large: usize, bytes: &[u8]) -> Option<ShardId> {
+    fn shard_so_far(
+        &mut self,
+        pool: PoolId,
+        row: &'static Row,
+        large: usize,
+        bytes: &[u8],
+    ) -> Option<ShardId> {
         // Only rows whose one key has a fixed place: others might have more keys behind.
         let key = row.single_key().filter(|key| *key < large)?;
         let span = *self.args.get(key)?;
@@ -84,8 +92,13 @@ impl Engine {
             // Tried again when its road is free, an upstream is ready, or at the next turn that is due.
             return self.waiting_streams.push(id);
         };
-        let expected =
-            Expected { owner: Owner::Client { client: id, seq }, length: 0, row, attempts: 0, streamed: true };
+        let expected = Expected {
+            owner: Owner::Client { client: id, seq },
+            length: 0,
+            row,
+            attempts: 0,
+            streamed: true,
+        };
         if let Some(upstream) = self.upstreams.get_mut(upstream_id) {
             upstream.queue(&[], expected, self.now, &mut self.buffers);
             upstream.uploading = true;
@@ -111,7 +124,8 @@ impl Engine {
         }
         let node = snapshot.primary(shard)?.id;
         let link = self.pools[usize::from(pool.0)].links.get(&node)?;
-        let ready = link.bulk.iter().find(|id| self.upstreams.get(**id).is_some_and(|u| u.may_write())).copied();
+        let ready =
+            link.bulk.iter().find(|id| self.upstreams.get(**id).is_some_and(|u| u.may_write())).copied();
         if ready.is_some() {
             return ready;
         }
@@ -176,7 +190,7 @@ impl Engine {
             if let Some(front) = self.upstreams.get_mut(upstream).and_then(|u| u.expected.front_mut()) {
                 front.owner = Owner::Nobody;
             }
-            self.lose(upstream, super::CloseReason::Abandoned, crate::failover::Fate::Lost);
+            self.lose(upstream, CloseReason::Abandoned, Fate::Lost);
         }
         self.close_after_replies(id);
     }
@@ -231,7 +245,7 @@ impl Engine {
             stream.to = StreamTo::Nowhere;
         }
         self.resume_stream(owner.client());
-        self.lose(id, super::CloseReason::Abandoned, crate::failover::Fate::Lost);
+        self.lose(id, CloseReason::Abandoned, Fate::Lost);
     }
 
     /// Streams that have waited longer than a request may be held.
@@ -248,11 +262,10 @@ impl Engine {
             stream.to = StreamTo::Nowhere;
             let (seq, shard) = (stream.seq, snapshot.shard(stream.shard));
             let since = self.now.since(shard.since.min(stream.since));
-            self.fail(Place { client: id, seq }, ErrorReply::ShardDown {
-                pool: &snapshot.config.name,
-                shard: &shard.name,
-                since,
-            });
+            self.fail(
+                Place { client: id, seq },
+                ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since },
+            );
             self.resume_stream(id);
         }
     }

@@ -35,7 +35,9 @@ pub(crate) enum State {
     Connecting,
     Handshaking,
     /// The handshake is over. A write may go only where ROLE was seen to answer `master`.
-    Ready { primary: bool },
+    Ready {
+        primary: bool,
+    },
     /// Nothing new is put behind what it owes; then it is closed.
     Draining,
 }

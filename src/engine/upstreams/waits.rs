@@ -59,11 +59,8 @@ impl Waits {
     /// yet; they count as judged from now on.
     pub(crate) fn judge(&mut self, before: Time) -> core::ops::Range<usize> {
         let late = self.marks.partition_point(|(_, at)| *at <= before);
-        let to = if late == 0 {
-            self.popped
-        } else {
-            self.marks.get(late).map_or(self.pushed, |(from, _)| *from)
-        };
+        let to =
+            if late == 0 { self.popped } else { self.marks.get(late).map_or(self.pushed, |(from, _)| *from) };
         let from = self.judged.max(self.popped);
         self.judged = self.judged.max(to);
         (from - self.popped) as usize..(to.max(from) - self.popped) as usize

@@ -1,1 +1,3 @@
 //! engine
+
+mod road;

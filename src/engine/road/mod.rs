@@ -1,0 +1,3 @@
+//! The road.
+
+mod local;

@@ -2,7 +2,7 @@
 //! is allocated, locked or counted here.
 
 use super::row::{Row, RowId};
-use super::table::{TABLE, row, rows};
+use super::table::{ROWS, row, rows};
 use crate::resp::Span;
 
 /// What a request names.
@@ -51,7 +51,7 @@ pub fn find_name(name: &[u8]) -> Option<&'static Row> {
 const PLACES: usize = 2048;
 const FREE: u16 = u16::MAX;
 /// Longer names are no command's: nobody makes us hash a megabyte.
-const LONGEST: usize = longest();
+static LONGEST: usize = longest();
 static INDEX: [u16; PLACES] = build();
 
 #[inline]
@@ -102,13 +102,13 @@ const fn hash(seed: u32, name: &[u8], from: usize) -> u32 {
 const fn build() -> [u16; PLACES] {
     let mut index = [FREE; PLACES];
     let mut i = 0;
-    while i < TABLE.len() {
-        let name = TABLE[i].name.as_bytes();
-        let from = match TABLE[i].parent {
+    while i < ROWS.len() {
+        let name = ROWS[i].name.as_bytes();
+        let from = match ROWS[i].parent {
             None => 0,
-            Some(RowId(container)) => TABLE[container as usize].name.len() + 1,
+            Some(RowId(container)) => ROWS[container as usize].name.len() + 1,
         };
-        let mut place = hash(seed(TABLE[i].parent), name, from) as usize % PLACES;
+        let mut place = hash(seed(ROWS[i].parent), name, from) as usize % PLACES;
         while index[place] != FREE {
             place = (place + 1) % PLACES;
         }
@@ -120,9 +120,9 @@ const fn build() -> [u16; PLACES] {
 
 const fn longest() -> usize {
     let (mut longest, mut i) = (0, 0);
-    while i < TABLE.len() {
-        if TABLE[i].name.len() > longest {
-            longest = TABLE[i].name.len();
+    while i < ROWS.len() {
+        if ROWS[i].name.len() > longest {
+            longest = ROWS[i].name.len();
         }
         i += 1;
     }

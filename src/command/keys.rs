@@ -7,7 +7,8 @@
 
 use core::str;
 
-use super::row::{Begin, Count, Find, Finder, Flags, Handling, KeyFlags, KeySpec, Row};
+use super::options::{bitfield_flags, found_into, migrated, set_flags, sorted_into};
+use super::row::{Begin, Count, Find, Finder, KeyFlags, KeySpec, Row};
 use crate::resp::Span;
 
 /// The keys of a request can't be told. Nothing was sent; it's the client's mistake.
@@ -77,77 +78,30 @@ pub fn keys_and_flags(
     walk(row, Words { request, args }, &mut |index, flags| out.push((index, flags)))
 }
 
-/// Whether this request may block. XREAD and XREADGROUP do so only with BLOCK; they are the blocking
-/// commands that are forwarded without it.
-pub fn blocks(row: &Row, request: &[u8], args: &[Span]) -> bool {
-    if !row.flags.contains(Flags::BLOCKING) {
-        return false;
-    }
-    if row.handling != Handling::Forward {
-        return true;
-    }
-    let words = Words { request, args };
-    let mut at = 1;
-    while at < words.len() && !words.is(at, "streams") {
-        if words.is(at, "block") {
-            return true;
-        }
-        at += match () {
-            _ if words.is(at, "count") => 2,
-            _ if words.is(at, "group") => 3,
-            _ => 1,
-        };
-    }
-    false
-}
-
-/// Whether a SORT or SORT_RO reads keys that it makes from its elements: BY or GET with a `*`. Those
-/// may lie on any shard.
-pub fn sort_pattern(request: &[u8], args: &[Span]) -> bool {
-    let words = Words { request, args };
-    let mut at = 2;
-    while at + 1 < words.len() {
-        let pattern = words.is(at, "by") || words.is(at, "get");
-        if pattern && words.get(at + 1).contains(&b'*') {
-            return true;
-        }
-        at += sort_option(words, at);
-    }
-    false
-}
-
-/// How many arguments the SORT option at `at` takes, itself included.
-fn sort_option(words: Words<'_>, at: usize) -> usize {
-    match () {
-        _ if words.is(at, "limit") => 3,
-        _ if words.is(at, "by") || words.is(at, "get") || words.is(at, "store") => 2,
-        _ => 1,
-    }
-}
-
+/// The arguments of a request, the name included.
 #[derive(Clone, Copy)]
-struct Words<'a> {
-    request: &'a [u8],
-    args: &'a [Span],
+pub(in crate::command) struct Words<'a> {
+    pub(in crate::command) request: &'a [u8],
+    pub(in crate::command) args: &'a [Span],
 }
 
 impl<'a> Words<'a> {
-    fn len(self) -> usize {
+    pub(in crate::command) fn len(self) -> usize {
         self.args.len()
     }
 
     /// Empty where there is no such argument.
-    fn get(self, index: usize) -> &'a [u8] {
+    pub(in crate::command) fn get(self, index: usize) -> &'a [u8] {
         self.args.get(index).map_or(&[], |span| span.of(self.request))
     }
 
-    fn is(self, index: usize, word: &str) -> bool {
+    pub(in crate::command) fn is(self, index: usize, word: &str) -> bool {
         self.get(index).eq_ignore_ascii_case(word.as_bytes())
     }
 }
 
 /// Takes the keys one by one.
-type Take<'t> = &'t mut dyn FnMut(u32, KeyFlags);
+pub(in crate::command) type Take<'t> = &'t mut dyn FnMut(u32, KeyFlags);
 
 fn walk(row: &Row, words: Words<'_>, take: Take<'_>) -> Result<(), KeyError> {
     match row.finder {
@@ -174,6 +128,12 @@ fn walk(row: &Row, words: Words<'_>, take: Take<'_>) -> Result<(), KeyError> {
             migrated(words, take);
             Ok(())
         }
+    }
+}
+
+fn store(key: Option<usize>, take: Take<'_>) {
+    if let Some(key) = key {
+        take(key as u32, KeyFlags::OW.update());
     }
 }
 
@@ -225,11 +185,12 @@ fn by_range(
         _ => (words.len() + 1).saturating_sub(usize::from(last.unsigned_abs())),
     };
     let end = if limit > 1 { half(row, first, end, usize::from(limit))? } else { end };
-    if first >= end || end > words.len() {
-        return Err(KeyError::WrongNumber(row.name));
+    // Some keys need not be there (PFMERGE with nothing to merge); the arity counts those that must.
+    if first >= end.min(words.len()) {
+        return Ok(());
     }
     // A key without its value would be cut in two by a split, or taken for another's value.
-    if !(end - first).is_multiple_of(step) {
+    if end > words.len() || !(end - first).is_multiple_of(step) {
         return Err(KeyError::WrongNumber(row.name));
     }
     (first..end).step_by(step).for_each(|key| take(key as u32, spec.flags));
@@ -305,74 +266,6 @@ impl Wrong {
     }
 }
 
-fn set_flags(words: Words<'_>) -> KeyFlags {
-    if (3..words.len()).any(|at| words.is(at, "get")) {
-        KeyFlags::RW.access().update()
-    } else {
-        KeyFlags::OW.update()
-    }
-}
-
-fn bitfield_flags(words: Words<'_>) -> KeyFlags {
-    let mut at = 2;
-    while at < words.len() {
-        at += match () {
-            _ if words.is(at, "get") => 3,
-            _ if words.is(at, "overflow") => 2,
-            _ => return KeyFlags::RW.access().update(),
-        };
-    }
-    KeyFlags::RO.access()
-}
-
-fn store(key: Option<usize>, take: Take<'_>) {
-    if let Some(key) = key {
-        take(key as u32, KeyFlags::OW.update());
-    }
-}
-
-/// The key behind the last STORE of a SORT: Redis lets the last one win.
-fn sorted_into(words: Words<'_>) -> Option<usize> {
-    let (mut at, mut key) = (2, None);
-    while at < words.len() {
-        if words.is(at, "store") && at + 1 < words.len() {
-            key = Some(at + 1);
-        }
-        at += sort_option(words, at);
-    }
-    key
-}
-
-/// The key behind the last STORE or STOREDIST of a GEORADIUS.
-fn found_into(words: Words<'_>, from: usize) -> Option<usize> {
-    let (mut at, mut key) = (from, None);
-    while at + 1 < words.len() {
-        let stores = words.is(at, "store") || words.is(at, "storedist");
-        if stores {
-            key = Some(at + 1);
-        }
-        at += if stores || words.is(at, "count") { 2 } else { 1 };
-    }
-    key
-}
-
-/// MIGRATE host port key … or, with an empty key, everything behind KEYS.
-fn migrated(words: Words<'_>, take: Take<'_>) {
-    let flags = KeyFlags::RW.access().delete();
-    if !words.get(3).is_empty() {
-        return take(3, flags);
-    }
-    let mut at = 6;
-    while at < words.len() && !words.is(at, "keys") {
-        at += match () {
-            _ if words.is(at, "auth") => 2,
-            _ if words.is(at, "auth2") => 3,
-            _ => 1,
-        };
-    }
-    (at + 1..words.len()).for_each(|key| take(key as u32, flags.incomplete()));
-}
-
 #[cfg(test)]
 pub(in crate::command) mod tests {
     use super::*;
@@ -390,7 +283,8 @@ pub(in crate::command) mod tests {
         (bytes, spans)
     }
 
-    fn with_row<T>(line: &str, ask: impl Fn(&Row, &[u8], &[Span]) -> T) -> T {
+    /// Asks about the row and the request of one line of words.
+    pub(in crate::command) fn with_row<T>(line: &str, ask: impl Fn(&Row, &[u8], &[Span]) -> T) -> T {
         let words: Vec<&str> = line.split(' ').map(|word| if word == "''" { "" } else { word }).collect();
         let (bytes, spans) = request(&words);
         let Found::Row(row) = find(&bytes, &spans) else { panic!("{line}: no such command") };
@@ -419,6 +313,7 @@ pub(in crate::command) mod tests {
             ("msetex 2 a 1 b 2 ex 10", &[2, 4]),
             ("blpop a b 0", &[1, 2]),
             ("bitop and d a b", &[2, 3, 4]),
+            ("pfmerge d", &[1]),
             ("rename a b", &[1, 2]),
             ("object encoding k", &[2]),
             ("memory usage k samples 5", &[2]),
@@ -515,33 +410,51 @@ pub(in crate::command) mod tests {
         }
     }
 
+    /// Whatever a client sends: every index is an argument's, none comes twice, nothing panics.
     #[test]
-    fn what_blocks_is_known() {
-        for (line, is) in [
-            ("get k", false),
-            ("blpop k 0", true),
-            ("wait 1 0", true),
-            ("xread streams block 0", false),
-            ("xread count block streams k 0", false),
-            ("xread count 2 BLOCK 0 streams k $", true),
-            ("xreadgroup group block block streams k >", false),
-            ("xreadgroup group g c block 5 streams k >", true),
-        ] {
-            assert_eq!(with_row(line, blocks), is, "{line}");
-        }
-    }
-
-    #[test]
-    fn sort_patterns_that_read_other_keys_are_seen() {
-        for (line, is) in [
-            ("sort k", false),
-            ("sort k by nosort get #", false),
-            ("sort k by w_*", true),
-            ("sort k get # get o_*->f", true),
-            ("sort k store by* alpha", false),
-            ("sort_ro k limit by * get x", false),
-        ] {
-            assert_eq!(with_row(line, |_, request, args| sort_pattern(request, args)), is, "{line}");
+    fn keys_are_among_the_arguments_whatever_they_are() {
+        let vocabulary = [
+            "",
+            "0",
+            "1",
+            "2",
+            "-1",
+            "9223372036854775807",
+            "k",
+            "streams",
+            "STORE",
+            "keys",
+            "get",
+            "set",
+            "by",
+            "limit",
+            "auth2",
+            "count",
+            "block",
+            "group",
+            "*",
+        ];
+        let mut random: u32 = 1;
+        let mut next = |below: usize| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 8) as usize % below
+        };
+        for row in crate::command::rows() {
+            for _ in 0..200 {
+                let len = row.arity.unsigned_abs() as usize + if row.arity < 0 { next(9) } else { 0 };
+                let words: Vec<&str> = (0..len).map(|_| vocabulary[next(vocabulary.len())]).collect();
+                let (bytes, spans) = request(&words);
+                let mut found = Vec::new();
+                crate::command::blocks(row, &bytes, &spans);
+                crate::command::sort_pattern(&bytes, &spans);
+                if keys(row, &bytes, &spans, &mut found).is_ok() {
+                    assert!(found.iter().all(|&at| at > 0 && (at as usize) < len), "{} {words:?}", row.name);
+                    let count = found.len();
+                    found.sort_unstable();
+                    found.dedup();
+                    assert_eq!(found.len(), count, "{} {words:?}", row.name);
+                }
+            }
         }
     }
 }

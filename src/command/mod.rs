@@ -5,7 +5,7 @@
 //! - `table`: the rows, data only. One row a command or subcommand.
 //! - `row`: what a row is made of.
 //! - `find`: from the bytes of a request to its row.
-//! - `keys`: where the keys of a request are.
+//! - `keys`: where the keys of a request are; `options`: what only the options tell.
 //! - `reply_policy`: part replies → one reply.
 //!
 //! Deliberately absent: which node serves a command (routing's), what Ketch answers by itself and how
@@ -16,12 +16,14 @@
 
 mod find;
 mod keys;
+mod options;
 mod reply_policy;
 mod row;
 mod table;
 
 pub use find::{Found, find, find_name};
-pub use keys::{KeyError, blocks, keys, keys_and_flags, sort_pattern};
+pub use keys::{KeyError, keys, keys_and_flags};
+pub use options::{blocks, sort_pattern};
 pub use reply_policy::{concat, join, places};
 pub use row::{
     Begin, Find, Finder, Flags, Group, Handling, KeyFlags, KeySpec, Known, Local, ReplyPolicy, RequestPolicy,

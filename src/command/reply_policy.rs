@@ -8,10 +8,8 @@
 //! Deliberately absent: the policy "special" (each such command is put together by who knows it), and
 //! what is said of a split write that was applied in part only.
 
-use core::str;
-
 use super::row::ReplyPolicy;
-use crate::resp;
+use crate::resp::{self, Elements, integer_of};
 
 /// Said where a node's part does not fit the policy of its command.
 const UNEXPECTED: &[u8] = b"ERR a node answered something unexpected; its part can't be put together";
@@ -52,16 +50,16 @@ fn fold<'a>(
     if let Some(error) = parts.clone().find(|part| is_error(part)) {
         return out.extend_from_slice(error);
     }
-    let Some((kind, mut sum)) = parts.next().and_then(numbers) else { return unexpected(out) };
+    let Some((shape, mut sum)) = parts.next().and_then(numbers) else { return unexpected(out) };
     for part in parts {
         match numbers(part) {
-            Some((same, next)) if same == kind && next.len() == sum.len() => {
+            Some((same, next)) if same == shape && next.len() == sum.len() => {
                 sum.iter_mut().zip(next).for_each(|(a, b)| *a = with(*a, b));
             }
             _ => return unexpected(out),
         }
     }
-    if kind == b'*' {
+    if shape == Shape::Many {
         resp::array(out, sum.len());
     }
     sum.into_iter().for_each(|number| resp::integer(out, number));
@@ -72,20 +70,14 @@ pub fn concat<'a>(parts: impl Iterator<Item = &'a [u8]> + Clone, out: &mut Vec<u
     if let Some(error) = parts.clone().find(|part| is_error(part)) {
         return out.extend_from_slice(error);
     }
-    let mut elements = 0;
-    for part in parts.clone() {
-        match array(part) {
-            Some((len, _)) => elements += len,
-            None => return unexpected(out),
-        }
-    }
-    resp::array(out, elements);
-    parts.filter_map(array).for_each(|(_, body)| out.extend_from_slice(body));
+    let Some(arrays) = parts.map(Elements::of).collect::<Option<Vec<_>>>() else { return unexpected(out) };
+    resp::array(out, arrays.iter().map(Elements::len).sum());
+    arrays.into_iter().flatten().for_each(|element| out.extend_from_slice(element));
 }
 
-/// An array put together from the elements of the parts' arrays (numbers, texts and nils), in the
-/// order of the client's keys: `from` names the part of each key, and each part answered its own keys
-/// in their order. The first error is the answer.
+/// An array put together from the elements of the parts' arrays, in the order of the client's keys:
+/// `from` names the part of each key, and each part answered its own keys in their order. The first
+/// error is the answer.
 pub fn places<'a>(
     parts: impl Iterator<Item = &'a [u8]> + Clone,
     from: impl ExactSizeIterator<Item = usize>,
@@ -94,16 +86,15 @@ pub fn places<'a>(
     if let Some(error) = parts.clone().find(|part| is_error(part)) {
         return out.extend_from_slice(error);
     }
-    let Some(mut left) = parts.map(array).collect::<Option<Vec<_>>>() else { return unexpected(out) };
+    let Some(mut left) = parts.map(Elements::of).collect::<Option<Vec<_>>>() else { return unexpected(out) };
     let begin = out.len();
     resp::array(out, from.len());
     for part in from {
-        let next = left.get_mut(part).and_then(|(_, body)| element(body));
-        let Some(next) = next else {
+        let Some(element) = left.get_mut(part).and_then(Iterator::next) else {
             out.truncate(begin);
             return unexpected(out);
         };
-        out.extend_from_slice(next);
+        out.extend_from_slice(element);
     }
 }
 
@@ -122,55 +113,25 @@ fn unexpected(out: &mut Vec<u8>) {
     resp::error(out, UNEXPECTED);
 }
 
-/// `:1`, or an array of such: with the kind of the whole.
-fn numbers(part: &[u8]) -> Option<(u8, Vec<i64>)> {
-    match part.first()? {
-        b':' => Some((b':', vec![line(part)?.0])),
-        b'*' => {
-            let (len, mut body) = array(part)?;
-            let mut all = Vec::new();
-            for _ in 0..len {
-                let next = element(&mut body)?;
-                all.push(if next[0] == b':' { line(next)?.0 } else { return None });
-            }
-            Some((b'*', all))
-        }
-        _ => None,
+/// The numbers of `:1` or of an array of such, and which of the two it is.
+fn numbers(part: &[u8]) -> Option<(Shape, Vec<i64>)> {
+    if let Some(number) = integer_of(part) {
+        return Some((Shape::One, vec![number]));
     }
+    let numbers: Option<Vec<i64>> = Elements::of(part)?.map(integer_of).collect();
+    Some((Shape::Many, numbers?))
 }
 
-/// Length and elements of an array that is not nil.
-fn array(part: &[u8]) -> Option<(usize, &[u8])> {
-    let (len, rest) = (part.first() == Some(&b'*')).then(|| line(part)).flatten()?;
-    Some((usize::try_from(len).ok()?, rest))
-}
-
-/// Takes one element that is no array from the front of `body`.
-fn element<'a>(body: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let whole = *body;
-    let end = memchr::memchr(b'\n', whole)? + 1;
-    let len = match whole[0] {
-        b'$' => match line(whole)?.0 {
-            -1 => end,
-            len => end.checked_add(usize::try_from(len).ok()?)?.checked_add(2)?,
-        },
-        b':' | b'+' | b'-' => end,
-        _ => return None,
-    };
-    let element = whole.get(..len)?;
-    *body = &whole[len..];
-    Some(element)
-}
-
-/// The number in the first line, and what follows that line.
-fn line(part: &[u8]) -> Option<(i64, &[u8])> {
-    let end = memchr::memchr(b'\r', part)?;
-    let number = str::from_utf8(part.get(1..end)?).ok()?.parse().ok()?;
-    Some((number, part.get(end + 2..)?))
+#[derive(PartialEq)]
+enum Shape {
+    One,
+    Many,
 }
 
 #[cfg(test)]
 mod tests {
+    use core::str;
+
     use super::*;
 
     fn joined(policy: ReplyPolicy, parts: &[&str]) -> String {

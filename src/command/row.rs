@@ -1,7 +1,5 @@
-//! What a row of the table is made of, and the small words the table is written in.
-//!
-//! Everything here is built at compile time: a row that contradicts itself (more subcommand rows than
-//! containers, an unknown tip) does not compile. No command is named in this file.
+//! What a row of the table is made of. No command is named here; how rows are written stands in
+//! `table/words`.
 
 /// Index of a row in the table. Stable for the life of the process only.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -140,6 +138,7 @@ macro_rules! flags {
         pub struct $name($int);
 
         impl $name {
+            pub const NONE: $name = $name(0);
             $(pub const $flag: $name = $name(1 << $bit);)*
             const NAMES: &'static [($name, &'static str)] = &[$(($name::$flag, $text)),*];
 
@@ -243,6 +242,7 @@ pub enum Group {
     List,
     Pubsub,
     Scripting,
+    Sentinel,
     Server,
     Set,
     SortedSet,
@@ -264,6 +264,7 @@ impl Group {
             Group::List => "list",
             Group::Pubsub => "pubsub",
             Group::Scripting => "scripting",
+            Group::Sentinel => "sentinel",
             Group::Server => "server",
             Group::Set => "set",
             Group::SortedSet => "sorted-set",
@@ -276,7 +277,7 @@ impl Group {
     fn category(self) -> &'static [&'static str] {
         match self {
             Group::Bitmap => &["@bitmap"],
-            Group::Cluster | Group::Pubsub | Group::Server => &[],
+            Group::Cluster | Group::Pubsub | Group::Sentinel | Group::Server => &[],
             Group::Connection => &["@connection"],
             Group::Generic => &["@keyspace"],
             Group::Geo => &["@geo"],
@@ -457,217 +458,4 @@ pub(in crate::command) enum Count {
     Cardinality,
     /// Keys with values and an expiry.
     Expiring,
-}
-
-// What follows are the words of the table.
-
-pub(in crate::command) const fn row(
-    name: &'static str,
-    arity: i16,
-    flags: &'static [Flags],
-    keys: &'static [KeySpec],
-) -> Row {
-    let mut all = Flags(0);
-    let mut i = 0;
-    while i < flags.len() {
-        all = all.and(flags[i]);
-        i += 1;
-    }
-    Row {
-        name,
-        arity,
-        flags: all,
-        group: Group::Server,
-        keys,
-        request: RequestPolicy::None,
-        reply: ReplyPolicy::None,
-        handling: Handling::Forward,
-        tips: &[],
-        known: Known::Both,
-        since: "",
-        complexity: "",
-        summary: "",
-        finder: Finder::Specs,
-        count: Count::Operation,
-        single: single(arity, keys),
-        id: RowId(0),
-        parent: None,
-        subcommands: 0,
-        categories: None,
-    }
-}
-
-/// `row.single`: one spec, one key, at an index that the arity makes sure of.
-const fn single(arity: i16, keys: &[KeySpec]) -> u8 {
-    match keys {
-        [KeySpec { begin: Begin::Index(index), find: Find::Range { last: 0, .. }, flags }]
-            if !flags.contains(KeyFlags::NOT_KEY) && arity.unsigned_abs() > *index as u16 =>
-        {
-            *index
-        }
-        _ => 0,
-    }
-}
-
-impl Row {
-    pub(in crate::command) const fn doc(
-        mut self,
-        since: &'static str,
-        complexity: &'static str,
-        summary: &'static str,
-    ) -> Row {
-        self.since = since;
-        self.complexity = complexity;
-        self.summary = summary;
-        self
-    }
-
-    pub(in crate::command) const fn tips(mut self, tips: &'static [&'static str]) -> Row {
-        let mut i = 0;
-        while i < tips.len() {
-            if let Some(policy) = tail(tips[i], "request_policy:") {
-                self.request = request_policy(policy);
-            } else if let Some(policy) = tail(tips[i], "response_policy:") {
-                self.reply = reply_policy(policy);
-            }
-            i += 1;
-        }
-        self.tips = tips;
-        self
-    }
-
-    pub(in crate::command) const fn split(mut self, split: Split) -> Row {
-        self.handling = Handling::Split(split);
-        self
-    }
-
-    pub(in crate::command) const fn each_shard(mut self) -> Row {
-        self.handling = Handling::EachShard;
-        self
-    }
-
-    pub(in crate::command) const fn local(mut self, local: Local) -> Row {
-        self.handling = Handling::Local(local);
-        self
-    }
-
-    pub(in crate::command) const fn later(mut self, reason: &'static str) -> Row {
-        self.handling = Handling::Later(reason);
-        self
-    }
-
-    pub(in crate::command) const fn refused(mut self, reason: &'static str) -> Row {
-        self.handling = Handling::Refused(reason);
-        self
-    }
-
-    pub(in crate::command) const fn known(mut self, known: Known) -> Row {
-        self.known = known;
-        self
-    }
-
-    /// The specs don't tell the keys, or not what is done with them.
-    pub(in crate::command) const fn found_by(mut self, finder: Finder) -> Row {
-        self.finder = finder;
-        self
-    }
-
-    pub(in crate::command) const fn counted_as(mut self, count: Count) -> Row {
-        self.count = count;
-        self
-    }
-
-    /// ACL categories instead of the group's own.
-    pub(in crate::command) const fn categories_are(mut self, categories: &'static [&'static str]) -> Row {
-        self.categories = Some(categories);
-        self
-    }
-}
-
-/// One key at this argument.
-pub(in crate::command) const fn at(index: u8, flags: KeyFlags) -> KeySpec {
-    range(index, 0, 1, flags)
-}
-
-/// A channel at this argument and all behind `last`: routed like a key, but none.
-pub(in crate::command) const fn channels(index: u8, last: i8) -> KeySpec {
-    range(index, last, 1, KeyFlags::NOT_KEY)
-}
-
-/// Keys from `index` to `last` (see [`Find::Range`]), each `step` arguments from the one before.
-pub(in crate::command) const fn range(index: u8, last: i8, step: u8, flags: KeyFlags) -> KeySpec {
-    KeySpec { begin: Begin::Index(index), find: Find::Range { last, step, limit: 0 }, flags }
-}
-
-/// The number of keys at this argument, the keys behind it.
-pub(in crate::command) const fn counted(index: u8, step: u8, flags: KeyFlags) -> KeySpec {
-    KeySpec { begin: Begin::Index(index), find: Find::KeyNum { number: 0, first: 1, step }, flags }
-}
-
-/// One key behind this word.
-pub(in crate::command) const fn after(word: &'static str, from: i8, flags: KeyFlags) -> KeySpec {
-    KeySpec { begin: Begin::Keyword { word, from }, find: Find::Range { last: 0, step: 1, limit: 0 }, flags }
-}
-
-/// All behind this word are keys.
-pub(in crate::command) const fn all_after(word: &'static str, from: i8, flags: KeyFlags) -> KeySpec {
-    KeySpec { begin: Begin::Keyword { word, from }, find: Find::Range { last: -1, step: 1, limit: 0 }, flags }
-}
-
-/// The first half of what is behind this word are keys.
-pub(in crate::command) const fn half_after(word: &'static str, from: i8, flags: KeyFlags) -> KeySpec {
-    KeySpec { begin: Begin::Keyword { word, from }, find: Find::Range { last: -1, step: 1, limit: 2 }, flags }
-}
-
-/// Keys that no spec can describe.
-pub(in crate::command) const fn somewhere(flags: KeyFlags) -> KeySpec {
-    KeySpec { begin: Begin::Unknown, find: Find::Unknown, flags }
-}
-
-/// What is behind `head` in `text`, if it begins so; at compile time.
-const fn tail<'a>(text: &'a str, head: &str) -> Option<&'a [u8]> {
-    let (text, head) = (text.as_bytes(), head.as_bytes());
-    if text.len() < head.len() {
-        return None;
-    }
-    let (front, back) = text.split_at(head.len());
-    if same(front, head) { Some(back) } else { None }
-}
-
-const fn same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut i = 0;
-    while i < a.len() {
-        if a[i] != b[i] {
-            return false;
-        }
-        i += 1;
-    }
-    true
-}
-
-const fn request_policy(name: &[u8]) -> RequestPolicy {
-    match name {
-        b"all_nodes" => RequestPolicy::AllNodes,
-        b"all_shards" => RequestPolicy::AllShards,
-        b"multi_shard" => RequestPolicy::MultiShard,
-        b"special" => RequestPolicy::Special,
-        _ => panic!("no such request policy"),
-    }
-}
-
-const fn reply_policy(name: &[u8]) -> ReplyPolicy {
-    match name {
-        b"one_succeeded" => ReplyPolicy::OneSucceeded,
-        b"all_succeeded" => ReplyPolicy::AllSucceeded,
-        b"agg_logical_and" => ReplyPolicy::AggLogicalAnd,
-        b"agg_logical_or" => ReplyPolicy::AggLogicalOr,
-        b"agg_min" => ReplyPolicy::AggMin,
-        b"agg_max" => ReplyPolicy::AggMax,
-        b"agg_sum" => ReplyPolicy::AggSum,
-        b"special" => ReplyPolicy::Special,
-        _ => panic!("no such response policy"),
-    }
 }

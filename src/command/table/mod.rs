@@ -20,6 +20,7 @@ mod hyperloglog;
 mod list;
 mod pubsub;
 mod scripting;
+mod sentinel;
 mod server;
 mod set;
 mod sorted_set;
@@ -30,7 +31,7 @@ mod words;
 
 use super::row::{Group, Row, RowId};
 
-const GROUPS: [(Group, &[Row]); 16] = [
+const GROUPS: [(Group, &[Row]); 17] = [
     (Group::String, string::ROWS),
     (Group::Generic, generic::ROWS),
     (Group::Hash, hash::ROWS),
@@ -47,12 +48,11 @@ const GROUPS: [(Group, &[Row]); 16] = [
     (Group::Connection, connection::ROWS),
     (Group::Server, server::ROWS),
     (Group::Cluster, cluster::ROWS),
+    (Group::Sentinel, sentinel::ROWS),
 ];
 
 const COUNT: usize = count();
-/// The same as `ROWS`, for what the compiler builds from it.
-pub(super) const TABLE: [Row; COUNT] = join();
-static ROWS: [Row; COUNT] = TABLE;
+pub(super) static ROWS: [Row; COUNT] = join();
 
 /// Every row. A row's place is its [`RowId`].
 pub fn rows() -> &'static [Row] {
@@ -110,4 +110,78 @@ const fn is_subcommand(name: &str) -> bool {
         i += 1;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Begin, Flags, Handling, Local, ReplyPolicy, Split};
+
+    fn named(is: impl Fn(&Row) -> bool) -> Vec<&'static str> {
+        rows().iter().filter(|row| is(row)).map(|row| row.name).collect()
+    }
+
+    #[test]
+    fn rows_know_their_place() {
+        for (place, row) in rows().iter().enumerate() {
+            assert_eq!(usize::from(row.id().0), place);
+            match row.name.split_once('|') {
+                Some((container, _)) => assert_eq!(row.container().unwrap().name, container),
+                None => assert!(row.container().is_none()),
+            }
+        }
+        let names: std::collections::BTreeSet<&str> = rows().iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), rows().len());
+    }
+
+    /// A command without keys has no shard; each that is forwarded all the same stands here.
+    #[test]
+    fn without_keys_only_scripts_and_help_are_forwarded() {
+        let keyless =
+            |row: &Row| row.keys.is_empty() && row.handling == Handling::Forward && !row.has_subcommands();
+        assert_eq!(named(keyless), ["object|help", "xgroup|help", "xinfo|help", "memory|help"]);
+        let optional = |row: &Row| row.flags.contains(Flags::NO_MANDATORY_KEYS);
+        assert_eq!(named(optional), ["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"]);
+    }
+
+    #[test]
+    fn nothing_that_blocks_or_pins_is_forwarded() {
+        let blocking = |row: &Row| row.flags.contains(Flags::BLOCKING) && row.handling == Handling::Forward;
+        assert_eq!(named(blocking), ["xread", "xreadgroup"]);
+        let pubsub =
+            |row: &Row| row.flags.contains(Flags::PUBSUB) && !matches!(row.handling, Handling::Later(_));
+        assert!(named(pubsub).is_empty());
+        let pinning = |row: &Row| row.flags.contains(Flags::NO_MULTI) && row.handling == Handling::Forward;
+        assert!(named(pinning).is_empty());
+    }
+
+    #[test]
+    fn what_is_spread_over_shards_can_be_put_together() {
+        let each = |row: &Row| row.handling == Handling::EachShard;
+        assert_eq!(named(each), ["dbsize", "flushall", "flushdb"]);
+        let policy = |name: &str| rows().iter().find(|row| row.name == name).unwrap().reply;
+        for (name, reply) in [
+            ("dbsize", ReplyPolicy::AggSum),
+            ("flushall", ReplyPolicy::AllSucceeded),
+            ("del", ReplyPolicy::AggSum),
+            ("mset", ReplyPolicy::AllSucceeded),
+            ("mget", ReplyPolicy::None),
+        ] {
+            assert_eq!(policy(name), reply, "{name}");
+        }
+        let split = |row: &Row| matches!(row.handling, Handling::Split(_));
+        assert_eq!(named(split), ["mget", "mset", "del", "exists", "touch", "unlink"]);
+        let mget = rows().iter().find(|row| row.handling == Handling::Split(Split::Mget)).unwrap();
+        assert!(mget.is_read() && matches!(mget.keys[0].begin, Begin::Index(1)));
+    }
+
+    #[test]
+    fn refusals_say_what_to_use_instead() {
+        for row in rows() {
+            if let Handling::Refused(reason) = row.handling {
+                assert!(reason.contains("use") || reason.contains("file"), "{}: {reason}", row.name);
+            }
+        }
+        assert_eq!(named(|row| row.handling == Handling::Local(Local::Ping)), ["ping"]);
+    }
 }

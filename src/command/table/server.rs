@@ -376,10 +376,6 @@ pub(super) const ROWS: &[Row] = &[
             "Synchronously saves the database(s) to disk.",
         )
         .refused(ONE_NODE),
-    row("sentinel", -2, &[ADMIN], &[])
-        .doc("2.8.4", "", "A container for Redis Sentinel commands.")
-        .known(Known::Sentinel)
-        .later(SENTINEL),
     row("shutdown", -1, &[ADMIN, NOSCRIPT, LOADING, STALE, NO_MULTI, ALLOW_BUSY], &[])
         .doc(
             "1.0.0",

@@ -1,1 +1,3 @@
 //! No network here: the tidy test, tables, simulation, properties.
+
+mod resp;

@@ -348,7 +348,9 @@ proptest! {
     /// The oracle has no limits, and is laxer as above; what Ketch takes, it takes as well.
     #[test]
     fn damaged_requests_end_where_the_oracle_says_or_are_refused(bytes in damaged(request())) {
-        prop_assume!(bytes.first() == Some(&b'*'));
+        if bytes.first() != Some(&b'*') {
+            return Ok(());
+        }
         let theirs = resp2::decode::decode(&bytes);
         match RequestScanner::default().scan(&bytes, &mut Vec::new(), &LIMITS) {
             Scanned::Request { len } => {

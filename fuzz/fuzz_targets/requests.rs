@@ -45,8 +45,8 @@ fn scan(bytes: &[u8], piece: usize) -> (Scanned, Vec<Span>) {
 fn check_tail(bytes: &[u8], piece: usize, whole: Scanned) {
     let mut scanner = RequestScanner::default();
     let taken = piece.min(bytes.len());
-    scanner.scan(&bytes[..taken], &mut Vec::new(), &LIMITS);
-    if scanner.pending().is_none_or(|pending| taken >= pending.start + pending.len + 2) {
+    let scanned = scanner.scan(&bytes[..taken], &mut Vec::new(), &LIMITS);
+    if scanned != Scanned::Incomplete || scanner.pending().is_none() {
         return;
     }
     let mut by_byte = scanner.into_tail(taken);

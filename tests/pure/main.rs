@@ -4,3 +4,4 @@ mod config;
 mod placement;
 mod metrics;
 mod tidy;
+mod resp;

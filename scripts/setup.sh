@@ -48,7 +48,7 @@ install_system_packages() {
     has apt-get || fail \
         "this machine lacks what these Debian packages hold: $packages" \
         "there is no apt-get here; install the like by your own package manager, for example:" \
-        "  macOS:  brew install redis haproxy twemproxy node python coreutils" \
+        "  macOS:  brew install bash coreutils redis haproxy twemproxy node python" \
         "  Fedora: dnf install redis haproxy nodejs npm python3 gcc (twemproxy from its source)" \
         "then run this again."
     local root=()
@@ -100,7 +100,7 @@ install_python_packages() {
 install_node_packages() {
     if cmp -s tests/clients/package-lock.json tests/clients/node_modules/installed.json; then return 0; fi
     say "installing into tests/clients/node_modules: ioredis"
-    (cd tests/clients && npm ci --silent --no-audit --no-fund)
+    (cd tests/clients && npm ci --loglevel=error --no-audit --no-fund)
     cp tests/clients/package-lock.json tests/clients/node_modules/installed.json
 }
 

@@ -1,4 +1,4 @@
 //! Promises kept through sockets, against real servers: a module a promise.
 
-mod placement;
 mod lab;
+mod placement;

@@ -1,6 +1,6 @@
 //! No network here: the tidy test, tables, simulation, properties.
 
 mod config;
-mod placement;
 mod metrics;
+mod placement;
 mod tidy;

@@ -24,9 +24,12 @@ pub(super) fn run(args: &Args, options: &Options) -> ExitCode {
         Err(code) => return ExitCode::from(code),
     };
     if args.print {
-        print!("{}", config::to_toml(&checked.config));
+        super::say(&config::to_toml(&checked.config));
     }
-    let found = if args.connect { connect::ask(&checked.config, &text.text) } else { Vec::new() };
+    let mut found = checked.warnings;
+    if args.connect {
+        found.extend(connect::ask(&checked.config, &text.text));
+    }
     load::print(&found, &text.source(), options.color);
     let code = exit_code(&found);
     if code != 0 {
@@ -37,7 +40,7 @@ pub(super) fn run(args: &Args, options: &Options) -> ExitCode {
             text.name
         );
     } else if !args.print {
-        println!("{} is fine: {}", text.name, summary(&checked.config));
+        super::say(&format!("{} is fine: {}\n", text.name, summary(&checked.config)));
     }
     ExitCode::from(code)
 }

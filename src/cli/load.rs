@@ -87,7 +87,7 @@ fn unreadable(name: &str, error: &io::Error, options: &Options) -> u8 {
     if denied { exit::PERMISSION } else { exit::CONFIG }
 }
 
-/// Checks a text and tells everything about it; `Err` is an exit code.
+/// Checks a text. Mistakes are told here, and `Err` is an exit code then; warnings are the caller's to tell.
 pub(super) fn check(text: &Text, color: Color) -> Result<Checked, u8> {
     let env = environment();
     let host_name = host_name();
@@ -101,7 +101,6 @@ pub(super) fn check(text: &Text, color: Color) -> Result<Checked, u8> {
     match config::check(&text.source(), &context) {
         Ok(mut checked) => {
             checked.warnings.extend(text.path.as_deref().and_then(|path| readable_by_others(path, &checked)));
-            print(&checked.warnings, &text.source(), color);
             Ok(checked)
         }
         Err(found) => {

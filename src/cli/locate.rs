@@ -73,9 +73,9 @@ pub(super) fn run(args: &Args, options: &Options) -> ExitCode {
     }
     if args.json {
         let list: Vec<Value> = places.iter().map(as_json).collect();
-        println!("{:#}", Value::Array(list));
+        super::say(&format!("{:#}\n", Value::Array(list)));
     } else {
-        print!("{}", places.iter().map(as_text).collect::<Vec<_>>().join("\n"));
+        super::say(&places.iter().map(as_text).collect::<Vec<_>>().join("\n"));
     }
     let unknown =
         places.iter().any(|place| place.nodes.as_ref().is_some_and(|nodes| nodes.primary.is_none()));

@@ -17,6 +17,7 @@ mod load;
 mod locate;
 mod run;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -83,6 +84,11 @@ fn help() -> ExitCode {
     // Nowhere to tell it to if the output is closed.
     let _ = Cli::command().print_help();
     ExitCode::SUCCESS
+}
+
+/// Data goes to the standard output. Whoever reads it may have had enough (`| head`): no failure.
+fn say(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// The version, with the revision where the build was told it.

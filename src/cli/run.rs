@@ -30,12 +30,13 @@ pub(super) fn run(args: &Args, options: Options) -> ExitCode {
         Ok(both) => both,
         Err(code) => return ExitCode::from(code),
     };
+    load::print(&checked.warnings, &text.source(), options.color);
     let path = text.path.map(|path| path.display().to_string());
     crate::server::run(checked.config, path)
 }
 
 fn quickly(args: &Args) -> Text {
     let text = config::quick(&args.sentinel, &args.master, &args.listen);
-    println!("# ketch.toml\n{text}");
+    super::say(&format!("# ketch.toml\n{text}\n"));
     Text { name: "the command line as a file".to_owned(), text, path: None }
 }

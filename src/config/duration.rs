@@ -40,15 +40,6 @@ pub(super) fn parse(text: &str) -> Result<Duration, Mistake> {
     if parts == 0 { Err(Mistake::NotADuration) } else { Ok(Duration::from_micros(micros)) }
 }
 
-/// A duration for a flag of the command line; the error says what to write.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    parse(text).map_err(|mistake| match mistake {
-        Mistake::NoUnit => format!("it needs a unit: write \"{text}s\" or \"{text}ms\""),
-        Mistake::NotADuration => "write a number and us, ms, s, m, h or d: \"250ms\"".to_owned(),
-        Mistake::TooLong => "it is longer than ten years".to_owned(),
-    })
-}
-
 fn one(text: &str) -> Result<(u64, &str), Mistake> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or(Mistake::NotADuration)?;
     if digits == 0 {

@@ -23,7 +23,6 @@ use std::sync::Arc;
 pub use check::{Checked, Context, check};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity, Source, render};
-pub use duration::parse_duration;
 pub use file::{Kind, Row, Section, sections};
 pub use suggest::nearest;
 pub use write::{quick, to_toml};

@@ -52,7 +52,7 @@ enum Verb {
     Check(check::Args),
     /// Tell which shard and which nodes keys belong to, and why
     Where(locate::Args),
-    /// Start a real Redis with shards, replicas and Sentinels on this machine, and Ketch in front
+    /// Start Redis, Sentinels and Ketch on this machine, to try things out
     Demo(demo::Args),
     /// Print completions for a shell
     Completions(completions::Args),

@@ -1,5 +1,6 @@
 //! No network here: the tidy test, tables, simulation, properties.
 
+mod command_line;
 mod config;
 mod metrics;
 mod placement;

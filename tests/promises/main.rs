@@ -2,3 +2,4 @@
 
 mod lab;
 mod placement;
+mod sentinel_source;

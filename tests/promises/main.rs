@@ -5,3 +5,4 @@ mod check_connect;
 mod command_table;
 mod lab;
 mod placement;
+mod sentinel_source;

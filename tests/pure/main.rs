@@ -2,6 +2,8 @@
 
 mod command_line;
 mod config;
+mod failover;
+mod placement;
 mod metrics;
 mod placement;
 mod tidy;

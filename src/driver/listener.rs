@@ -15,16 +15,16 @@ const BACKLOG: i32 = 4096;
 /// A listener that could not be had.
 #[derive(Debug, thiserror::Error)]
 #[error("{address}: {error}")]
-pub struct BindError {
-    pub address: SocketAddr,
-    pub error: io::Error,
+pub(crate) struct BindError {
+    pub(crate) address: SocketAddr,
+    pub(crate) error: io::Error,
 }
 
 /// Binds and listens.
 ///
 /// # Errors
 /// When the address is in use, not this machine's, or not allowed.
-pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, BindError> {
+pub(crate) fn bind(address: SocketAddr) -> Result<std::net::TcpListener, BindError> {
     let listen = || {
         let socket = socket2::Socket::new(
             socket2::Domain::for_address(address),

@@ -11,13 +11,13 @@ use crate::base::ListenerId;
 /// One worker's. Bounded by what accepts deliver between two turns; each is a client that is connected
 /// already, and one too many for the pool is told so by its worker.
 #[derive(Clone, Default)]
-pub struct Mailbox {
+pub(crate) struct Mailbox {
     waker: Arc<OnceLock<Waker>>,
     mail: Arc<Mutex<Vec<(ListenerId, TcpStream)>>>,
 }
 
 /// One mailbox a worker.
-pub fn mailboxes(workers: usize) -> Arc<[Mailbox]> {
+pub(crate) fn mailboxes(workers: usize) -> Arc<[Mailbox]> {
     (0..workers).map(|_| Mailbox::default()).collect()
 }
 
@@ -29,7 +29,7 @@ impl Mailbox {
     }
 
     /// Ends the worker's sleep: there is a new topology, or the process drains.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if let Some(waker) = self.waker.get() {
             // The only failure is a full pipe: then it is awake.
             let _ = waker.wake();

@@ -30,8 +30,8 @@ use crate::engine::{Action, Engine, Lost, Party, Setting};
 use crate::metrics::{Counter, Registry, catalog};
 use crate::topology::{Observation, ProcessFacts, Reader};
 use listener::Listener;
-pub use listener::{BindError, bind};
-pub use mailbox::{Mailbox, mailboxes};
+pub(crate) use listener::{BindError, bind};
+pub(crate) use mailbox::{Mailbox, mailboxes};
 use socket::Socket;
 use table::Table;
 
@@ -52,25 +52,25 @@ const UPSTREAM: usize = 1;
 const LISTENER: usize = 2;
 
 /// What a worker is made of.
-pub struct WorkerSetting {
-    pub id: WorkerId,
-    pub workers: usize,
-    pub reader: Reader,
-    pub facts: Arc<ProcessFacts>,
-    pub registry: Registry,
+pub(crate) struct WorkerSetting {
+    pub(crate) id: WorkerId,
+    pub(crate) workers: usize,
+    pub(crate) reader: Reader,
+    pub(crate) facts: Arc<ProcessFacts>,
+    pub(crate) registry: Registry,
     /// The process's zero of `Time`.
-    pub origin: Instant,
+    pub(crate) origin: Instant,
     /// Wall time at the origin, since 1970.
-    pub wall_at_origin: Duration,
-    pub seed: u64,
-    pub observations: tokio::sync::mpsc::Sender<Observation>,
+    pub(crate) wall_at_origin: Duration,
+    pub(crate) seed: u64,
+    pub(crate) observations: tokio::sync::mpsc::Sender<Observation>,
     /// This worker's mailbox, and everybody's: worker 0 accepts and deals.
-    pub mailboxes: Arc<[Mailbox]>,
+    pub(crate) mailboxes: Arc<[Mailbox]>,
     /// For worker 0: the listening sockets, in the order of their ids.
-    pub listeners: Vec<(ListenerId, std::net::TcpListener)>,
+    pub(crate) listeners: Vec<(ListenerId, std::net::TcpListener)>,
 }
 
-pub struct Worker {
+pub(crate) struct Worker {
     poll: Poll,
     engine: Engine,
     id: WorkerId,
@@ -95,7 +95,7 @@ pub struct Worker {
 impl Worker {
     /// # Errors
     /// When the kernel gives no epoll, or not one more descriptor.
-    pub fn new(setting: WorkerSetting) -> io::Result<Worker> {
+    pub(crate) fn new(setting: WorkerSetting) -> io::Result<Worker> {
         let poll = Poll::new()?;
         let mailboxes = setting.mailboxes;
         mailboxes[usize::from(setting.id.0)].attach(poll.registry(), WAKER)?;
@@ -139,7 +139,7 @@ impl Worker {
     ///
     /// # Errors
     /// When polling itself fails, which no socket can cause.
-    pub fn run(mut self) -> io::Result<()> {
+    pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         // What the first topology asks for.
         self.act();

@@ -2,11 +2,11 @@
 //!
 //! Writes need no choice: they go to the believed primary.
 
-use crate::config::ReadPolicy;
+use crate::topology::ReadPolicy;
 
 /// Who is to serve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pick {
+pub(crate) enum Pick {
     Primary,
     /// An index into the replicas that may serve.
     Replica(usize),
@@ -19,7 +19,7 @@ pub enum Pick {
 /// A policy that asks for replicas falls back to the primary. Among replicas the power of two choices
 /// decides (M. Mitzenmacher, 2001): of two picked by `random`, the one with fewer requests in flight.
 #[inline]
-pub fn pick(
+pub(crate) fn pick(
     policy: ReadPolicy,
     primary: bool,
     replicas: usize,

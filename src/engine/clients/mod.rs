@@ -91,8 +91,8 @@ pub(crate) struct Session {
     pub(crate) opened: Time,
     pub(crate) last: Time,
     pub(crate) name: Vec<u8>,
-    pub(crate) library: Vec<u8>,
-    pub(crate) library_version: Vec<u8>,
+    pub(crate) lib_name: Vec<u8>,
+    pub(crate) lib_version: Vec<u8>,
     pub(crate) user: Option<String>,
     /// It is being closed for what it sent.
     pub(crate) protocol_error: bool,
@@ -105,8 +105,8 @@ impl Session {
             opened: now,
             last: now,
             name: Vec::new(),
-            library: Vec::new(),
-            library_version: Vec::new(),
+            lib_name: Vec::new(),
+            lib_version: Vec::new(),
             user: None,
             protocol_error: false,
         }

@@ -16,7 +16,7 @@ pub(super) fn before_auth(row: &Row) -> bool {
 }
 
 impl Engine {
-    pub(super) fn answer(&mut self, id: ClientId, row: &'static Row, local: Local, request: &[u8]) -> Flow {
+    pub(super) fn answer(&mut self, id: ClientId, local: Local, request: &[u8]) -> Flow {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
         let snapshot = Arc::clone(&self.topology);
         let session = &client.session;
@@ -31,8 +31,8 @@ impl Engine {
                 number: client.number,
                 address: &address,
                 name: &session.name,
-                library: &session.library,
-                library_version: &session.library_version,
+                lib_name: &session.lib_name,
+                lib_version: &session.lib_version,
                 user: session.user.as_deref(),
                 authenticated: client.authenticated,
                 opened: session.opened,
@@ -51,7 +51,6 @@ impl Engine {
             self.give(id, seq, &reply);
         }
         self.scratch = reply;
-        let _ = row;
         self.take_effect(id, effect);
         Flow::Taken
     }
@@ -63,8 +62,8 @@ impl Engine {
             Effect::None | Effect::Refused(_) => {}
             Effect::Close => self.close_after_replies(id),
             Effect::SetName(name) => session.name = name,
-            Effect::SetLibrary(library) => session.library = library,
-            Effect::SetLibraryVersion(version) => session.library_version = version,
+            Effect::SetLibrary(lib_name) => session.lib_name = lib_name,
+            Effect::SetLibraryVersion(version) => session.lib_version = version,
             Effect::Authenticated(user) => {
                 session.user = Some(user);
                 client.authenticated = true;

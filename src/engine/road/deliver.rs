@@ -5,11 +5,10 @@
 
 use super::hold::HeldOwner;
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
-use crate::command;
 use crate::engine::Engine;
 use crate::engine::action::CloseReason;
 use crate::engine::clients::{FLIGHT_MARK, OUTPUT_MARK, Pause};
-use crate::engine::upstreams::{Expected, Lane, Large, Owner};
+use crate::engine::upstreams::{Lane, Large, Owner, State};
 use crate::failover::{self, Fate};
 use crate::resp::{self, ReplyScan};
 
@@ -187,13 +186,8 @@ impl Engine {
 
     pub(super) fn idle_if_done(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get(id) else { return };
-        let special = upstream.private
-            || upstream.lane == Lane::Bulk
-            || upstream.state == crate::engine::upstreams::State::Draining;
-        if special
-            && upstream.expected.is_empty()
-            && upstream.state != crate::engine::upstreams::State::Handshaking
-        {
+        let special = upstream.private || upstream.lane == Lane::Bulk || upstream.state == State::Draining;
+        if special && upstream.expected.is_empty() && upstream.state != State::Handshaking {
             let free = upstream.lane != Lane::Bulk || !self.is_spare(id);
             if free {
                 self.became_idle(id);

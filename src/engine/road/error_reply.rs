@@ -25,7 +25,6 @@ pub(crate) enum ErrorReply<'a> {
     Refused { command: &'a str, why: &'a str },
     Keys { text: &'a str },
     GatherLimit { pool: &'a str, limit: crate::base::ByteSize },
-    RequestTooLarge { limit: &'a str, bytes: u64 },
 }
 
 impl ErrorReply<'_> {
@@ -46,7 +45,6 @@ impl ErrorReply<'_> {
             ErrorReply::Refused { .. } => "refused",
             ErrorReply::Keys { .. } => "keys",
             ErrorReply::GatherLimit { .. } => "gather_limit",
-            ErrorReply::RequestTooLarge { .. } => "request_limit",
         }
     }
 
@@ -123,12 +121,6 @@ impl Display for ErrorReply<'_> {
                 write!(
                     f,
                     "ERR gather_limit ({limit}) of pool {pool} passed by the shards' replies: ask for fewer keys"
-                )
-            }
-            ErrorReply::RequestTooLarge { limit, bytes } => {
-                write!(
-                    f,
-                    "ERR {limit} passed: this request is larger than {bytes} bytes before its keys are known"
                 )
             }
         }

@@ -94,10 +94,6 @@ impl Gathers {
         self.live.get_mut(id)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.live.len()
-    }
-
     /// Ends a gather; its memory serves the next.
     pub(crate) fn end(&mut self, id: GatherId) {
         if let Some(mut gather) = self.live.remove(id)

@@ -158,7 +158,7 @@ impl Engine {
     pub(super) fn judge_telling(&mut self, id: UpstreamId, front: Expected, reply: &[u8]) -> bool {
         let Some(owner) = self.owner_of(front.owner) else { return false };
         let Some(upstream) = self.upstreams.get_mut(id) else { return true };
-        let (pool, shard, node) = (upstream.pool, upstream.shard, upstream.node);
+        let (pool, shard) = (upstream.pool, upstream.shard);
         let row = command::row(front.row);
         let kind = if row.is_read() { Kind::Read } else { Kind::Write };
         let past = Past { scripted: scripted(row), ..Past::default() };
@@ -186,7 +186,6 @@ impl Engine {
         } else {
             self.carry_out(case, fate);
         }
-        let _ = node;
         true
     }
 
@@ -294,8 +293,7 @@ impl Engine {
                 continue;
             }
             let entry = *entry;
-            let (request, written) = upstream.out.request(from, entry.length as usize);
-            let request = request.to_vec();
+            let request = upstream.out.request(from, entry.length as usize).0.to_vec();
             let Some(owner) = self.owner_of(owner) else { continue };
             self.leave_road(owner, pool, shard);
             if let Some(link) = self.pools[usize::from(pool.0)].links.get(&node) {
@@ -310,8 +308,7 @@ impl Engine {
                 continue;
             }
             let case = Case { owner, pool, shard, row, request: &request, attempts: entry.attempts };
-            // One that lies unwritten in a full socket may still be written: its outcome is as open.
-            let _ = written;
+            // One that lies unwritten before a full socket may still be written: its outcome is as open.
             self.carry_out(case, Fate::TimedOut);
         }
     }

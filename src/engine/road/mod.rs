@@ -208,7 +208,7 @@ impl Engine {
             Handling::Forward => self.forward(id, row, request),
             Handling::Split(split) => self.split(id, row, split, request),
             Handling::EachShard => self.each_shard(id, row, request),
-            Handling::Local(local) => self.answer(id, row, local, request),
+            Handling::Local(local) => self.answer(id, local, request),
             Handling::Later(why) => self.refuse(id, ErrorReply::Later { command: row.name, why }),
             Handling::Refused(why) => self.refuse(id, ErrorReply::Refused { command: row.name, why }),
         };

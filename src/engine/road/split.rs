@@ -7,7 +7,7 @@ use super::{Flow, NoShard};
 use crate::base::{ClientId, ShardId};
 use crate::command::{ReplyPolicy, Row, Split};
 use crate::config::Route;
-use crate::engine::Engine;
+use crate::engine::{Engine, next_random};
 use crate::resp::{self, Span};
 
 impl Engine {
@@ -49,7 +49,7 @@ impl Engine {
         self.parts.clear();
         let placement = &self.topology.pool(pool).placement;
         for key in self.args.iter().skip(1).step_by(step) {
-            let random = super::super::next_random(&mut self.random);
+            let random = next_random(&mut self.random);
             let shard = placement.shard(key.of(request), random) as u16;
             let part = match self.parts.iter().position(|(s, _)| *s == shard) {
                 Some(part) => part,

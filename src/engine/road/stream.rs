@@ -14,10 +14,10 @@ use super::large::LARGE;
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::command::{self, Found, Handling, Row, RowId};
 use crate::config::Route;
-use crate::engine::Engine;
 use crate::engine::action::CloseReason;
 use crate::engine::clients::{Pause, Place, Stream, StreamTo};
 use crate::engine::upstreams::{Expected, Lane, Owner};
+use crate::engine::{Engine, next_random};
 use crate::failover::Fate;
 use crate::resp::{RequestScanner, TailScan};
 
@@ -71,7 +71,7 @@ impl Engine {
         // Only rows whose one key has a fixed place: others might have more keys behind.
         let key = row.single_key().filter(|key| *key < large)?;
         let span = *self.args.get(key)?;
-        let random = super::super::next_random(&mut self.random);
+        let random = next_random(&mut self.random);
         Some(ShardId(self.topology.pool(pool).placement.shard(span.of(bytes), random) as u16))
     }
 

@@ -498,6 +498,11 @@ impl Link {
         }
     }
 
+    /// All upstreams to the node, those on their way included.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
     fn forget(&mut self, id: UpstreamId) {
         if self.shared == Some(id) {
             self.shared = None;

@@ -22,6 +22,7 @@
 
 mod action;
 mod buffers;
+mod check;
 mod clients;
 mod counters;
 mod expire;

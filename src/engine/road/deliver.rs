@@ -3,7 +3,7 @@
 //! Delivering never dispatches: a client that is freed by a reply is made runnable, and `settle` goes on
 //! from there.
 
-use super::hold::HeldOwner;
+use super::HeldOwner;
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::CloseReason;
@@ -218,7 +218,7 @@ impl Engine {
     }
 
     /// Whose request an entry is.
-    pub(super) fn owner_of(&self, owner: Owner) -> Option<HeldOwner> {
+    pub(in crate::engine) fn owner_of(&self, owner: Owner) -> Option<HeldOwner> {
         match owner {
             Owner::Client { client, seq } => Some(HeldOwner::Client { client, seq }),
             Owner::Part { gather, part } => {

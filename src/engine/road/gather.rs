@@ -86,6 +86,14 @@ impl Gathers {
         self.live.insert(gather)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Gather> {
+        self.live.iter::<GatherId>().map(|(_, gather)| gather)
+    }
+
     pub(crate) fn get(&self, id: GatherId) -> Option<&Gather> {
         self.live.get(id)
     }

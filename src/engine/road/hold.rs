@@ -165,6 +165,22 @@ impl Hold {
         self.of_client(client).iter().filter_map(|n| self.requests.get(n)).map(|h| h.request.len()).sum()
     }
 
+    /// # Errors
+    /// Where its indexes and what it holds differ.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let bytes: usize = self.requests.values().map(|h| h.request.len()).sum();
+        let indexed = self.requests.iter().all(|(n, h)| {
+            self.by_shard.contains(&(h.pool, h.shard, *n))
+                && self.by_client.contains(&(h.owner.client(), h.shard, *n))
+        });
+        let sizes = [self.by_shard.len(), self.by_client.len()];
+        if bytes == self.bytes && indexed && sizes == [self.requests.len(); 2] {
+            Ok(())
+        } else {
+            Err(format!("the hold: {bytes} bytes, {} counted, {sizes:?} indexed", self.bytes))
+        }
+    }
+
     /// The oldest of all: they time out in this order within a pool.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Held)> {
         self.requests.iter().map(|(n, h)| (*n, h))

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
-use super::hold::{Held, HeldOwner, Why};
+use super::hold::{Held, Why};
 use crate::base::{PoolId, ShardId, UpstreamId};
 use crate::command::{self, Group, Row};
 use crate::engine::Engine;

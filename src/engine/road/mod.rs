@@ -18,10 +18,10 @@ mod split;
 mod stream;
 
 pub(crate) use gather::{GatherId, Gathers};
-pub(crate) use hold::Hold;
+pub(crate) use hold::{HeldOwner, Hold};
 
 use self::error_reply::ErrorReply;
-use self::hold::{HeldOwner, Why};
+use self::hold::Why;
 use super::Engine;
 use super::action::{Action, Party};
 use super::clients::replies::Seq;

@@ -1,8 +1,8 @@
 //! Requests with keys on several shards: one part a shard, put together by `gather`.
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::gather::Join;
-use super::hold::HeldOwner;
 use super::{Flow, NoShard};
 use crate::base::{ClientId, ShardId};
 use crate::command::{ReplyPolicy, Row, Split};

@@ -8,8 +8,8 @@
 
 use std::sync::Arc;
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
-use super::hold::HeldOwner;
 use super::large::LARGE;
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::command::{self, Found, Handling, Row, RowId};

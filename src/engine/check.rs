@@ -53,7 +53,7 @@ impl Engine {
             must(upstream.expected.is_empty(), || format!("{id:?} owes {:?}", upstream.expected))?;
             must(upstream.out.unanswered() == 0, || format!("{id:?} holds bytes of answered requests"))?;
             must(upstream.reading, || format!("{id:?} is not read"))?;
-            must(!upstream.private && upstream.is_ready(), || format!("{id:?} is {:?}", upstream.state))?;
+            must(!upstream.private && !upstream.resting && upstream.is_ready(), || format!("{id:?} is {:?}", upstream.state))?;
             must(upstream.waiting.is_empty(), || format!("clients wait for room in {id:?}"))?;
         }
         Ok(())
@@ -172,7 +172,7 @@ impl Engine {
                     format!("node {node}: {mine} upstreams, {} counted", link.count())
                 })?;
                 for id in link.shared.iter().chain(&link.bulk) {
-                    let ready = self.upstreams.get(*id).is_some_and(Upstream::takes_more);
+                    let ready = self.upstreams.get(*id).is_some_and(|u| u.is_ready() && !u.private);
                     must(ready, || format!("node {node}: {id:?} takes nothing"))?;
                 }
             }

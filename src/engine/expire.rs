@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::Engine;
 use super::action::CloseReason;
-use super::upstreams::{Large, State, Step};
+use super::upstreams::{State, Step};
 use crate::base::{ClientId, Time, UpstreamId};
 use crate::failover::Fate;
 
@@ -21,7 +21,9 @@ impl Engine {
             self.expire_upstream(id);
         }
         self.expire_held();
-        self.expire_streams();
+        if self.streams_swept + SWEEP <= self.now {
+            self.expire_streams();
+        }
         self.retry_links();
         self.expire_idle();
     }
@@ -65,7 +67,9 @@ impl Engine {
     /// When an upstream will have been silent for too long.
     fn silent_at(&self, id: UpstreamId) -> Option<Time> {
         let upstream = self.upstreams.get(id)?;
-        if upstream.uploading || !upstream.reading || upstream.large == Large::Streaming {
+        // Between the pieces of a request the client is waited for; while some lie here, the node.
+        let waits_for_client = upstream.uploading && upstream.out.to_write().is_empty();
+        if waits_for_client || !upstream.reading {
             return None;
         }
         let owed_since = upstream.waits.oldest()?;
@@ -86,7 +90,7 @@ impl Engine {
             let silent = if u.state == State::Connecting { None } else { self.silent_at(id) };
             [handshake, stalled, late, silent, u.ask_role_at].into_iter().flatten().min()
         });
-        let sweep = (!self.waiting_streams.is_empty()).then(|| self.now + SWEEP);
+        let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + SWEEP);
         let idle = self.idle_sweep();
         upstreams.chain(self.next_held_expiry()).chain(self.next_retry()).chain(sweep).chain(idle).min()
     }

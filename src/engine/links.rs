@@ -19,7 +19,7 @@ use crate::topology::{Health, Node, NodeFailure, NodeState, Observation, Pool, R
 
 /// How soon a believed primary is tried, or asked for its role, again: it must not wait for a back-off,
 /// and an address that refuses must not be hammered.
-const PRIMARY_RETRY: Duration = Duration::from_millis(20);
+pub(super) const PRIMARY_RETRY: Duration = Duration::from_millis(20);
 /// The back-off of other nodes: doubled from the first to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);
@@ -74,6 +74,7 @@ impl Engine {
                 self.leave_deposed(old, pool);
             }
             for shard in &pool.shards {
+                self.ask_believed(pool, shard.id);
                 self.connect_shard(pool, shard.id);
                 self.reroute(pool.id, shard.id);
                 self.release(pool.id, shard.id);
@@ -133,6 +134,9 @@ impl Engine {
     fn leave(&mut self, pool: PoolId, node: NodeId) {
         for id in self.upstreams_of(pool, node) {
             let Some(upstream) = self.upstreams.get_mut(id) else { continue };
+            if upstream.state == State::Draining {
+                continue;
+            }
             if upstream.expected.is_empty() || !upstream.is_ready() {
                 self.lose(id, CloseReason::Removed, Fate::Lost);
             } else {
@@ -151,6 +155,18 @@ impl Engine {
         for node in pool.members(shard) {
             if Self::wanted(&self.topology, pool, node) {
                 self.connect_shared(pool.id, node.id);
+            }
+        }
+    }
+
+    /// A node that was a replica has upstreams already when it is believed: ROLE is asked anew on each.
+    fn ask_believed(&mut self, pool: &Pool, shard: ShardId) {
+        let Some(node) = pool.shard(shard).primary else { return };
+        for id in self.upstreams_of(pool.id, node) {
+            let Some(upstream) = self.upstreams.get_mut(id) else { continue };
+            if upstream.is_ready() && !upstream.may_write() && upstream.ask_role_at.is_none() && !upstream.asks_role()
+            {
+                self.ask(id, Step::Role, &["ROLE"]);
             }
         }
     }
@@ -287,9 +303,15 @@ impl Engine {
         if changed {
             self.actions.push_back(Action::Report(Observation::RoleSeen { pool, node, role }));
         }
-        self.judge_doubted(id, primary);
+        upstream.resting = false;
+        self.judge_doubted(id, !primary);
+        if primary {
+            self.wake_streams();
+        }
         if first {
             self.became_ready(id);
+        } else {
+            self.reroute(pool, shard);
         }
         self.release(pool, shard);
     }
@@ -303,7 +325,10 @@ impl Engine {
         match lane {
             Lane::Shared if link.shared.is_none() => link.shared = Some(id),
             Lane::Shared => link.spare.push(id),
-            Lane::Bulk => link.bulk.push(id),
+            Lane::Bulk => {
+                link.bulk.push(id);
+                self.wake_streams();
+            }
         }
         self.reroute(pool, shard);
     }
@@ -367,6 +392,9 @@ impl Engine {
         };
         if spare.len() < SPARE {
             spare.push(id);
+            if lane == Lane::Bulk {
+                self.wake_streams();
+            }
         } else {
             self.lose(id, CloseReason::Spare, Fate::Lost);
         }
@@ -377,14 +405,16 @@ impl Engine {
         let Some(upstream) = self.upstreams.get(id) else { return };
         let (pool, node) = (upstream.pool, upstream.node);
         let connecting = upstream.state == State::Connecting;
-        let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
-        if connecting {
-            link.counters.connect_errors.inc();
-        }
-        if !link.told_failure {
-            link.told_failure = true;
-            let failure = if connecting { NodeFailure::Connect } else { NodeFailure::Lost };
-            self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
+        // A node that left the topology has no link any more, but may still owe replies.
+        if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
+            if connecting {
+                link.counters.connect_errors.inc();
+            }
+            if !link.told_failure {
+                link.told_failure = true;
+                let failure = if connecting { NodeFailure::Connect } else { NodeFailure::Lost };
+                self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
+            }
         }
         let reason = match lost {
             Lost::Closed => CloseReason::Lost,
@@ -414,6 +444,7 @@ impl Engine {
             self.resume(client, Pause::UPSTREAM);
         }
         self.judge_lost(id, &mut upstream, fate);
+        self.judge_doubted(id, false);
         upstream.out.clear(&mut self.buffers);
         self.release(pool, shard);
         if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
@@ -433,14 +464,14 @@ impl Engine {
             .map(|(pool, node, _)| (pool, node))
             .collect();
         for (pool, node) in due {
+            // Its time has come, whether or not anything is made now: one that stayed in the past would
+            // be due for ever.
+            if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
+                link.retry_at = None;
+            }
             let snapshot = Arc::clone(self.topology.pool(pool));
-            match snapshot.node(node) {
-                Some(n) if Self::wanted(&self.topology, &snapshot, n) => self.connect_shared(pool, node),
-                _ => {
-                    if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
-                        link.retry_at = None;
-                    }
-                }
+            if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
+                self.connect_shared(pool, node);
             }
         }
     }

@@ -103,6 +103,8 @@ pub struct Engine {
     /// Clients that are not read because the waiting place is crowded.
     crowded: Vec<ClientId>,
     idle_swept: Time,
+    /// When streams that wait were looked at last, or began to wait.
+    streams_swept: Time,
     next_due: Option<Time>,
 }
 
@@ -136,6 +138,7 @@ impl Engine {
             waiting_streams: Vec::new(),
             crowded: Vec::new(),
             idle_swept: setting.now,
+            streams_swept: setting.now,
             next_due: None,
         };
         engine.reconcile(setting.topology);
@@ -250,7 +253,7 @@ impl Engine {
             // Whoever has used up its budget stays for the next turn.
             let stuck =
                 self.runnable.iter().all(|id| self.clients.get(*id).is_none_or(|c| c.turn == self.turn));
-            if self.releases.is_empty() && stuck {
+            if self.releases.is_empty() && self.streams.is_empty() && stuck {
                 break;
             }
         }
@@ -295,7 +298,7 @@ impl Engine {
 
     /// When `begin_turn` must be called at the latest.
     pub fn deadline(&self) -> Option<Time> {
-        if !self.runnable.is_empty() || !self.releases.is_empty() {
+        if !self.runnable.is_empty() || !self.releases.is_empty() || !self.streams.is_empty() {
             return Some(self.now);
         }
         self.next_due

@@ -1,5 +1,6 @@
 //! How a client ends: with a reason, and without a trace.
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use crate::base::ClientId;
 use crate::engine::Engine;
@@ -13,7 +14,12 @@ impl Engine {
     /// It has gone, or goes now: nothing more is owed to it. Its entries at upstreams find nobody.
     pub(in crate::engine) fn close_client(&mut self, id: ClientId, reason: CloseReason) {
         for number in self.hold.of_client(id) {
-            self.unhold(number);
+            if let Some(held) = self.unhold(number)
+                && let HeldOwner::Part { gather, .. } = held.owner
+            {
+                // No reply will come for this part: nothing else would end the gather.
+                self.gathers.end(gather);
+            }
         }
         let Some(mut client) = self.clients.remove(id) else { return };
         self.actions.push_back(Action::Close { party: Party::Client(id), reason });
@@ -65,7 +71,10 @@ impl Engine {
                 () => CloseReason::Quit,
             };
             self.close_client(id, reason);
-        } else if client.eof && client.stream.as_ref().is_some_and(|s| s.to != StreamTo::Waiting) {
+        } else if client.eof
+            && client.input.is_empty()
+            && client.stream.as_ref().is_some_and(|s| s.to != StreamTo::Waiting)
+        {
             // The rest of its streamed request will never come.
             self.close_client(id, CloseReason::Eof);
         }

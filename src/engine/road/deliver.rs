@@ -39,7 +39,10 @@ impl Engine {
                         Large::Streaming | Large::Dropped => self.last_piece(id, piece),
                     }
                 }
-                ReplyScan::More => return self.piece(id, &bytes[at..]),
+                ReplyScan::More => {
+                    self.piece(id, &bytes[at..]);
+                    break;
+                }
                 ReplyScan::Error(_) => return self.lose(id, CloseReason::BadReply, Fate::Lost),
             }
         }
@@ -49,7 +52,7 @@ impl Engine {
     /// A whole reply belongs to the oldest entry.
     fn matched(&mut self, id: UpstreamId, reply: &[u8]) {
         let telling = matches!(reply.first(), Some(b'-' | b'!'));
-        if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id)) {
+        if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id, reply)) {
             return;
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
@@ -59,6 +62,15 @@ impl Engine {
             // the same thing any more.
             return self.lose(id, CloseReason::BadReply, Fate::Lost);
         };
+        if entry.attempts > 0
+            && let Some(owner) = self.owner_of(entry.owner)
+            && let Some(client) = self.clients.get_mut(owner.client())
+        {
+            client.session.resent_since = None;
+        }
+        if entry.streamed {
+            self.streamed_answered(id, entry.owner);
+        }
         match entry.owner {
             Owner::Client { client, seq } => {
                 let Some(c) = self.clients.get_mut(client) else { return };

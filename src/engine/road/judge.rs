@@ -9,6 +9,7 @@ use super::hold::{Held, Why};
 use crate::base::{PoolId, ShardId, UpstreamId};
 use crate::command::{self, Group, Row};
 use crate::engine::Engine;
+use crate::engine::links::PRIMARY_RETRY;
 use crate::engine::action::{Action, CloseReason};
 use crate::engine::clients::{Place, StreamTo};
 use crate::engine::upstreams::{Expected, Large, Owner, Step, Upstream};
@@ -32,6 +33,7 @@ impl Engine {
         let (pool, shard) = (upstream.pool, upstream.shard);
         let mut from = 0;
         let entries = core::mem::take(&mut upstream.expected);
+        let unwritten = !upstream.out.to_write().is_empty();
         for (i, entry) in entries.into_iter().enumerate() {
             let (request, written) = upstream.out.request(from, entry.length as usize);
             from += entry.length as usize;
@@ -39,7 +41,7 @@ impl Engine {
             self.leave_road(owner, pool, shard);
             let fate = match () {
                 () if i == 0 && upstream.large == Large::Streaming => Fate::ReplyCut,
-                () if entry.streamed => self.cut_stream(id, owner, fate),
+                () if entry.streamed => self.cut_stream(id, owner, fate, unwritten),
                 () if !written => Fate::NotSent,
                 () => fate,
             };
@@ -49,13 +51,22 @@ impl Engine {
     }
 
     /// A streamed request's upstream is gone: what is still to come of the request is dropped.
-    fn cut_stream<'a>(&mut self, id: UpstreamId, owner: HeldOwner, fate: Fate<'a>) -> Fate<'a> {
+    fn cut_stream<'a>(
+        &mut self,
+        id: UpstreamId,
+        owner: HeldOwner,
+        fate: Fate<'a>,
+        unwritten: bool,
+    ) -> Fate<'a> {
         if let Some(client) = self.clients.get_mut(owner.client())
             && let Some(stream) = client.stream.as_mut()
             && stream.to == StreamTo::Upstream(id)
         {
             stream.to = StreamTo::Nowhere;
             self.resume_stream(owner.client());
+            return Fate::StreamCut;
+        }
+        if unwritten {
             return Fate::StreamCut;
         }
         // It went out whole, but was not kept: nothing could be sent again.
@@ -126,17 +137,25 @@ impl Engine {
 
     /// Back to the waiting place, in the client's order.
     fn hold_again(&mut self, case: Case<'_>, fate: Fate<'_>, why: Why) {
-        let refused = match fate {
-            Fate::Answered(reply) => Some(reply.into()),
-            _ => None,
-        };
-        let client = case.owner.client();
+        let answer = if let Fate::Answered(reply) = fate { Some(reply) } else { None };
+        self.put_back(case, answer, why, false);
+    }
+
+    fn put_back(&mut self, case: Case<'_>, answer: Option<&[u8]>, why: Why, rewound: bool) {
         if self.hold_is_full(case.pool) {
-            let snapshot = Arc::clone(self.topology.pool(case.pool));
-            let since = self.now.since(snapshot.shard(case.shard).since);
-            let (pool, shard) = (snapshot.config.name.as_str(), &*snapshot.shard(case.shard).name);
-            return self.fail_owner(case.owner, ErrorReply::ShardDown { pool, shard, since });
+            return match answer {
+                // Nothing proves that it was not executed, or it was a read.
+                Some(answer) if rewound || matches!(why, Why::Doubted(_)) => {
+                    self.answer_owner(case.owner, answer);
+                }
+                _ => self.fail_full(case.owner, case.pool, case.shard),
+            };
         }
+        let id = case.owner.client();
+        let Some(client) = self.clients.get_mut(id) else { return self.drop_owner(case.owner) };
+        let head = client.replies.head();
+        // A node that says that it is a primary and refuses writes must not be asked for ever.
+        let since = *client.session.resent_since.get_or_insert(self.now);
         self.hold_request(Held {
             owner: case.owner,
             pool: case.pool,
@@ -144,14 +163,20 @@ impl Engine {
             row: case.row.id(),
             request: case.request.to_vec(),
             attempts: case.attempts.saturating_add(1),
-            since: self.now,
+            since,
             why,
-            refused,
+            answer: answer.map(Into::into),
+            rewound,
         });
-        if let Some(head) = self.clients.get(client).map(|c| c.replies.head()) {
-            self.hold.sort(client, case.shard, head);
-        }
+        self.hold.sort(id, case.shard, head);
         self.release(case.pool, case.shard);
+    }
+
+    /// Its client has gone.
+    fn drop_owner(&mut self, owner: HeldOwner) {
+        if let HeldOwner::Part { gather, .. } = owner {
+            self.gathers.end(gather);
+        }
     }
 
     /// A telling error is the answer to the oldest entry: READONLY, LOADING and the like. True if it has
@@ -175,7 +200,7 @@ impl Engine {
         }
         self.leave_road(owner, pool, shard);
         if front.streamed {
-            self.streamed_refused(id, owner);
+            self.streamed_answered(id, front.owner);
         }
         self.actions.push_back(Action::Report(Observation::TopologyDoubted { pool, shard }));
         self.doubt(id, reply);
@@ -190,52 +215,79 @@ impl Engine {
         true
     }
 
-    /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so.
+    /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so. One
+    /// whose node can serve nobody at the moment rests until then.
     fn doubt(&mut self, id: UpstreamId, reply: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        let asked = upstream.expected.iter().any(|e| e.owner == Owner::Own(Step::Role));
+        let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
         if upstream.may_write() {
             upstream.state = crate::engine::upstreams::State::Ready { primary: false };
         }
-        if !asked {
-            self.ask(id, Step::Role, &["ROLE"]);
+        let code = resp::error_code(reply);
+        let rests = matches!(code, b"LOADING" | b"MASTERDOWN" | b"CLUSTERDOWN");
+        if !rests && !upstream.asks_role() {
+            return self.ask(id, Step::Role, &["ROLE"]);
         }
-        if resp::error_code(reply) == b"LOADING"
-            && let Some(upstream) = self.upstreams.get(id)
-        {
-            let (pool, node) = (upstream.pool, upstream.node);
-            let failure = crate::topology::NodeFailure::Loading;
-            self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
+        if rests && !upstream.resting {
+            upstream.resting = true;
+            upstream.ask_role_at = Some(self.now + PRIMARY_RETRY);
+            self.reroute(pool, shard);
+            if code == b"LOADING" {
+                let failure = crate::topology::NodeFailure::Loading;
+                self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
+            }
         }
     }
 
-    /// ROLE has been answered on an upstream whose scripts gave telling errors.
-    pub(in crate::engine) fn judge_doubted(&mut self, id: UpstreamId, primary: bool) {
+    /// ROLE has been answered on an upstream whose scripts gave telling errors, or never will be.
+    pub(in crate::engine) fn judge_doubted(&mut self, id: UpstreamId, refusal_counts: bool) {
+        if self.hold.is_empty() {
+            return;
+        }
         let doubted: Vec<u64> =
             self.hold.iter().filter(|(_, h)| h.why == Why::Doubted(id)).map(|(n, _)| n).collect();
         for number in doubted {
-            if primary {
-                self.pass_refusal_on(number);
+            if !refusal_counts {
+                self.pass_doubted_on(number);
             } else if let Some(held) = self.hold.get_mut(number) {
                 held.why = Why::Shard(HoldReason::Moving);
             }
         }
     }
 
+    /// A script that may have been executed gets the node's words as its answer. What stands before it can't
+    /// be sent again any more, and the reads behind it had their right answers already.
+    pub(super) fn pass_doubted_on(&mut self, number: u64) {
+        let Some(doubted) = self.hold.get(number) else { return };
+        let (owner, shard) = (doubted.owner, doubted.shard);
+        let Some(head) = self.clients.get(owner.client()).map(|c| c.replies.head()) else { return };
+        let place = owner.seq().wrapping_sub(head);
+        let mut decided: Vec<u64> = Vec::new();
+        for other in self.hold.of_client_and_shard(owner.client(), shard) {
+            let Some(held) = self.hold.get(other) else { continue };
+            let before = held.owner.seq().wrapping_sub(head) <= place;
+            if held.answer.is_none() || (!before && !held.rewound) {
+                break;
+            }
+            decided.push(other);
+        }
+        decided.into_iter().for_each(|number| self.pass_answer_on(number));
+    }
+
     /// What the node said is the answer after all.
-    pub(super) fn pass_refusal_on(&mut self, number: u64) {
+    pub(super) fn pass_answer_on(&mut self, number: u64) {
         if let Some(held) = self.unhold(number)
-            && let Some(refused) = held.refused
+            && let Some(answer) = held.answer
         {
-            self.answer_owner(held.owner, &refused);
+            self.answer_owner(held.owner, &answer);
         }
     }
 
     /// A reply came behind a request of the same client and shard that was refused as not executed and is
-    /// held. A read's is thrown away, and the read sent again behind the held one; a write was executed,
-    /// so the refused ones before it can't be sent again without changing the order: their errors are
-    /// passed on. True if the reply has been dealt with.
-    pub(super) fn rewinds(&mut self, id: UpstreamId) -> bool {
+    /// held. A read waits behind the held one and is sent again; a write was executed, so the refused ones
+    /// before it can't be sent again without changing the order: their errors are passed on, and what the
+    /// reads between them were answered. True if the reply has been dealt with.
+    pub(super) fn rewinds(&mut self, id: UpstreamId, reply: &[u8]) -> bool {
         let Some(upstream) = self.upstreams.get(id) else { return false };
         let Some(front) = upstream.expected.front().copied() else { return false };
         let Some(owner) = self.owner_of(front.owner) else { return false };
@@ -252,7 +304,7 @@ impl Engine {
             .filter(|n| {
                 self.hold
                     .get(*n)
-                    .is_some_and(|h| h.refused.is_some() && h.owner.seq().wrapping_sub(head) < place)
+                    .is_some_and(|h| h.answer.is_some() && h.owner.seq().wrapping_sub(head) < place)
             })
             .collect();
         if refused.is_empty() {
@@ -260,7 +312,7 @@ impl Engine {
         }
         let row = command::row(front.row);
         if !row.is_read() || front.streamed {
-            refused.into_iter().for_each(|number| self.pass_refusal_on(number));
+            refused.into_iter().for_each(|number| self.pass_answer_on(number));
             return false;
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return true };
@@ -271,18 +323,22 @@ impl Engine {
         }
         self.leave_road(owner, pool, shard);
         let case = Case { owner, pool, shard, row, request: &request, attempts: front.attempts };
-        self.hold_again(case, Fate::NotSent, Why::Behind);
+        self.put_back(case, Some(reply), Why::Behind, true);
         true
     }
 
     /// Requests on an upstream whose time is up: they are judged, their entries stay as nobody's, and the
     /// late replies are dropped.
     pub(in crate::engine) fn judge_late(&mut self, id: UpstreamId, late: core::ops::Range<usize>) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        let before = upstream.expected.iter().take(late.start);
+        let mut next: usize = before.map(|e| e.length as usize).sum();
         for index in late {
             let Some(upstream) = self.upstreams.get_mut(id) else { return };
             let (pool, shard, node) = (upstream.pool, upstream.shard, upstream.node);
-            let from: usize = upstream.expected.iter().take(index).map(|e| e.length as usize).sum();
             let Some(entry) = upstream.expected.get_mut(index) else { return };
+            let from = next;
+            next += entry.length as usize;
             let exempt = index == 0 && upstream.large != Large::No;
             let owner = core::mem::replace(&mut entry.owner, Owner::Nobody);
             if let Owner::Own(step) = owner {

@@ -10,6 +10,7 @@ use crate::base::{ClientId, PoolId, ShardId, Time};
 use crate::command::{self, Row};
 use crate::engine::Engine;
 use crate::engine::clients::Pause;
+use crate::topology::Pool;
 
 impl Engine {
     /// A request that is in the hands of nobody else must wait.
@@ -24,9 +25,14 @@ impl Engine {
         attempts: u8,
         why: Why,
     ) {
+        if self.hold_is_full(pool) {
+            return self.fail_full(owner, pool, shard);
+        }
         let request = request.to_vec();
         let (row, since) = (row.id(), self.now);
-        self.hold_request(Held { owner, pool, shard, row, request, attempts, since, why, refused: None });
+        let held =
+            Held { owner, pool, shard, row, request, attempts, since, why, answer: None, rewound: false };
+        self.hold_request(held);
     }
 
     pub(super) fn hold_request(&mut self, held: Held) {
@@ -40,6 +46,14 @@ impl Engine {
         }
         self.topology.pool(held.pool).facts.held.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         self.hold.push(held);
+    }
+
+    /// There is no room for one more.
+    pub(super) fn fail_full(&mut self, owner: HeldOwner, pool: PoolId, shard: ShardId) {
+        let snapshot = Arc::clone(self.topology.pool(pool));
+        let shard = snapshot.shard(shard);
+        let (pool, since) = (snapshot.config.name.as_str(), self.now.since(shard.since));
+        self.fail_owner(owner, ErrorReply::ShardDown { pool, shard: &shard.name, since });
     }
 
     /// Takes a request out of the hold.
@@ -117,7 +131,10 @@ impl Engine {
             from = number + 1;
             let Some(held) = self.hold.get(number) else { continue };
             let client = held.owner.client();
-            if blocked.contains(&client) || matches!(held.why, Why::Doubted(_)) {
+            // One that was answered must not overtake what went behind it: that is waited for.
+            let behind =
+                held.answer.is_some() && self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some());
+            if behind || blocked.contains(&client) || matches!(held.why, Why::Doubted(_)) {
                 blocked.insert(client);
                 continue;
             }
@@ -140,38 +157,29 @@ impl Engine {
 
     /// What has been held longer than its pool's `hold` is answered, in order.
     pub(in crate::engine) fn expire_held(&mut self) {
-        let now = self.now;
-        let late: Vec<u64> = self
-            .hold
-            .iter()
-            .filter(|(_, held)| now.since(held.since) >= self.topology.pool(held.pool).hold)
-            .map(|(number, _)| number)
-            .collect();
-        for number in late {
-            let Some(held) = self.unhold(number) else { continue };
-            let snapshot = Arc::clone(self.topology.pool(held.pool));
-            let shard = snapshot.shard(held.shard);
-            let since = now.since(shard.since.min(held.since));
-            let error = ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since };
-            self.fail_owner(held.owner, error);
+        for pool in self.topology.pools.clone() {
+            for number in self.hold.since(pool.id, self.now - pool.hold) {
+                self.expire_one(number, &pool);
+            }
         }
+    }
+
+    fn expire_one(&mut self, number: u64, pool: &Pool) {
+        if self.hold.get(number).is_some_and(|held| matches!(held.why, Why::Doubted(_))) {
+            // Nothing proves that it was not executed.
+            return self.pass_doubted_on(number);
+        }
+        let Some(held) = self.unhold(number) else { return };
+        if let Some(client) = self.clients.get_mut(held.owner.client()) {
+            client.session.resent_since = None;
+        }
+        let shard = pool.shard(held.shard);
+        let since = self.now.since(shard.since.min(held.since));
+        self.fail_owner(held.owner, ErrorReply::ShardDown { pool: &pool.config.name, shard: &shard.name, since });
     }
 
     /// When the first held request will have been held too long.
     pub(in crate::engine) fn next_held_expiry(&self) -> Option<Time> {
-        // Held in the order of their times within a pool, except for what came back: that is younger than
-        // its place, so that the oldest is found among the first of each pool.
-        let mut next: Option<Time> = None;
-        let mut pools: BTreeSet<PoolId> = BTreeSet::new();
-        for (_, held) in self.hold.iter() {
-            if pools.insert(held.pool) {
-                let at = held.since + self.topology.pool(held.pool).hold;
-                next = Some(next.map_or(at, |n| n.min(at)));
-            }
-            if pools.len() == self.topology.pools.len() {
-                break;
-            }
-        }
-        next
+        self.topology.pools.iter().filter_map(|p| self.hold.oldest(p.id).map(|at| at + p.hold)).min()
     }
 }

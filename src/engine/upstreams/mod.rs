@@ -78,6 +78,8 @@ pub(crate) struct Upstream {
     pub(crate) opened: Time,
     /// When ROLE is asked again, because it did not say `master` where it should.
     pub(crate) ask_role_at: Option<Time>,
+    /// Its node said that it can serve nobody at the moment: nothing new until ROLE has been answered.
+    pub(crate) resting: bool,
     /// A streamed request is on its way and not yet whole.
     pub(crate) uploading: bool,
     /// The client that streams to it and waits for room.
@@ -106,6 +108,7 @@ impl Upstream {
             last_byte: now,
             opened: now,
             ask_role_at: None,
+            resting: false,
             uploading: false,
             feeder: None,
             dirty: false,
@@ -124,10 +127,15 @@ impl Upstream {
         self.state == State::Ready { primary: true }
     }
 
+    /// ROLE has been asked and not been answered.
+    pub(crate) fn asks_role(&self) -> bool {
+        self.expected.iter().any(|e| e.owner == Owner::Own(Step::Role))
+    }
+
     /// May something new be put behind what it owes?
     #[inline]
     pub(crate) fn takes_more(&self) -> bool {
-        self.is_ready() && !self.private
+        self.is_ready() && !self.private && !self.resting
     }
 
     /// Appends a request; its reply will be `expected.owner`'s.
@@ -142,8 +150,13 @@ impl Upstream {
     /// The oldest request has been answered: forgets it. `None` if the reply cannot be its own.
     #[inline]
     pub(crate) fn answered(&mut self, pool: &mut BufferPool) -> Option<Expected> {
-        let front = self.expected.pop_front()?;
+        let front = *self.expected.front()?;
+        if !self.out.answered(front.length as usize, pool) {
+            // It stays in the queue: when the upstream is lost for this, it gets its verdict.
+            return None;
+        }
+        self.expected.pop_front();
         self.waits.popped();
-        self.out.answered(front.length as usize, pool).then_some(front)
+        Some(front)
     }
 }

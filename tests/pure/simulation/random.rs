@@ -298,6 +298,7 @@ pub(crate) fn come_to_rest(world: &mut World) {
     for site in &mut world.sites {
         site.clients.values_mut().for_each(|end| end.stuck = false);
     }
+    world.kernel = 1 << 20;
     let limit = world.now + Duration::from_secs(30);
     while world.now < limit {
         for site in 0..world.sites.len() {

@@ -161,16 +161,11 @@ impl World {
         let node =
             setup::replica(&self.topology, self.nodes.len(), ketch::internals::base::ShardId(shard as u16));
         let mut own = new_node(&node, &self.topology.pools[0]);
-        if let Some(master) = self.master_of(shard) {
-            own.data = self.nodes[master].data.clone();
+        if let Some(primary) = self.topology.pools[0].shards[shard].primary {
+            own.data = self.nodes[primary.0 as usize].data.clone();
         }
         self.nodes.push(own);
         self.publish(|pool| pool.nodes.push(node));
-    }
-
-    pub(crate) fn master_of(&self, shard: usize) -> Option<usize> {
-        let primary = self.topology.pools[0].shards[shard].primary?.0 as usize;
-        self.nodes[primary].master.then_some(primary)
     }
 
     // Clients.

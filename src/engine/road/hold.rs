@@ -142,6 +142,14 @@ impl Hold {
         self.requests.get_mut(&number)
     }
 
+    /// What a node said to it counts no more.
+    pub(crate) fn forget_answer(&mut self, number: u64) {
+        if let Some(held) = self.requests.get_mut(&number) {
+            self.bytes -= held.answer.take().map_or(0, |a| a.len());
+            held.rewound = false;
+        }
+    }
+
     /// Does an earlier request of this client to this shard wait?
     pub(crate) fn holds(&self, client: ClientId, shard: ShardId) -> bool {
         self.by_client.range((client, shard, 0)..=(client, shard, u64::MAX)).next().is_some()

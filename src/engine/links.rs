@@ -164,7 +164,10 @@ impl Engine {
         let Some(node) = pool.shard(shard).primary else { return };
         for id in self.upstreams_of(pool.id, node) {
             let Some(upstream) = self.upstreams.get_mut(id) else { continue };
-            if upstream.is_ready() && !upstream.may_write() && upstream.ask_role_at.is_none() && !upstream.asks_role()
+            if upstream.is_ready()
+                && !upstream.may_write()
+                && upstream.ask_role_at.is_none()
+                && !upstream.asks_role()
             {
                 self.ask(id, Step::Role, &["ROLE"]);
             }

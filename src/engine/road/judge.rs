@@ -9,9 +9,9 @@ use super::hold::{Held, Why};
 use crate::base::{PoolId, ShardId, UpstreamId};
 use crate::command::{self, Group, Row};
 use crate::engine::Engine;
-use crate::engine::links::PRIMARY_RETRY;
 use crate::engine::action::{Action, CloseReason};
 use crate::engine::clients::{Place, StreamTo};
+use crate::engine::links::PRIMARY_RETRY;
 use crate::engine::upstreams::{Expected, Large, Owner, Step, Upstream};
 use crate::failover::{Fate, Kind, Past, Verdict, verdict};
 use crate::resp;
@@ -290,8 +290,7 @@ impl Engine {
         let Some(client) = self.clients.get(owner.client()) else { return Vec::new() };
         let head = client.replies.head();
         let place = owner.seq().wrapping_sub(head);
-        let stands_before =
-            |h: &Held| h.answer.is_some() && h.owner.seq().wrapping_sub(head) < place;
+        let stands_before = |h: &Held| h.answer.is_some() && h.owner.seq().wrapping_sub(head) < place;
         let mut numbers = self.hold.of_client_and_shard(owner.client(), shard);
         numbers.retain(|number| self.hold.get(*number).is_some_and(stands_before));
         numbers

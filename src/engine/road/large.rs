@@ -136,6 +136,8 @@ impl Engine {
         let Some(entry) = upstream.answered(&mut self.buffers) else {
             return self.lose(id, CloseReason::BadReply, Fate::Lost);
         };
+        // It may have been paused in the very turn that brought the end; what follows is others'.
+        self.read_upstream_on(id);
         if entry.streamed {
             self.streamed_answered(id, entry.owner);
         }

@@ -190,7 +190,10 @@ impl Engine {
         }
         let shard = pool.shard(held.shard);
         let since = self.now.since(shard.since.min(held.since));
-        self.fail_owner(held.owner, ErrorReply::ShardDown { pool: &pool.config.name, shard: &shard.name, since });
+        self.fail_owner(
+            held.owner,
+            ErrorReply::ShardDown { pool: &pool.config.name, shard: &shard.name, since },
+        );
     }
 
     /// When the first held request will have been held too long.

@@ -252,7 +252,6 @@ impl Model {
     fn answered(&mut self, reply: Value, promises: Promises, ledger: &mut Ledger) -> Result<(), String> {
         let (seq, ask, large) = self.owed.pop_front().ok_or("a reply that nobody asked for")?;
         self.answered += 1;
-        if std::env::var("T").is_ok() { eprintln!("client k{}. seq {seq} {ask:?} -> {}", self.number, format!("{reply:?}").chars().take(60).collect::<String>()); }
         let error = if let Value::Error(text) = &reply { Some(text.clone()) } else { None };
         let outcome = match &error {
             Some(text) => self.error(&ask, text, large, promises),
@@ -367,7 +366,8 @@ impl Model {
         match early.next() {
             Some(op) if !promises.calm => self.seen_early.push(op),
             _ => {
-                let known: Vec<_> = ops.iter().map(|op| (op.seq, op.fate, op.value.as_deref().map(text))).collect();
+                let known: Vec<_> =
+                    ops.iter().map(|op| (op.seq, op.fate, op.value.as_deref().map(text))).collect();
                 return Err(format!("{key} is {:?}, but was {known:?}", seen.map(text)));
             }
         }

@@ -216,6 +216,9 @@ impl Engine {
     pub(super) fn connect(&mut self, pool: PoolId, node: NodeId, lane: Lane) -> Option<UpstreamId> {
         let config = &self.topology.pool(pool).config;
         let (limit, within) = (config.limits.max_upstreams, config.timeouts.connect);
+        if self.pools[usize::from(pool.0)].links.get(&node)?.count >= limit {
+            self.close_spare(pool, node, lane);
+        }
         let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
         let to = link.to?;
         if link.count >= limit || link.retry_at.is_some_and(|at| at > self.now) {
@@ -228,6 +231,18 @@ impl Engine {
         let id = self.upstreams.insert(upstream);
         self.actions.push_back(Action::Connect { upstream: id, to, within });
         Some(id)
+    }
+
+    /// A node has as many upstreams as it may: an idle one of the other lane makes room.
+    fn close_spare(&mut self, pool: PoolId, node: NodeId, lane: Lane) {
+        let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
+        let idle = match lane {
+            Lane::Shared => link.bulk.pop(),
+            Lane::Bulk => link.spare.pop(),
+        };
+        if let Some(id) = idle {
+            self.lose(id, CloseReason::Spare, Fate::Lost);
+        }
     }
 
     /// A handshake is a list of internal entries in the upstream's own queue; it ends with ROLE.

@@ -1,5 +1,7 @@
 //! The command line: what each verb prints where, and with which exit code. No server is asked.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what cannot go on says where")]
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};

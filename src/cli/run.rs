@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, options: Options) -> ExitCode {
     };
     load::print(&checked.warnings, &text.source(), options.color);
     let path = text.path.map(|path| path.display().to_string());
-    crate::server::run(checked.config, path)
+    crate::server::run(checked.config)
 }
 
 fn quickly(args: &Args) -> Text {

@@ -2,6 +2,9 @@
 
 mod command_line;
 mod config;
+mod failover;
+mod placement;
 mod metrics;
 mod placement;
 mod tidy;
+mod resp;

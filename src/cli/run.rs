@@ -31,7 +31,6 @@ pub(super) fn run(args: &Args, options: Options) -> ExitCode {
         Err(code) => return ExitCode::from(code),
     };
     load::print(&checked.warnings, &text.source(), options.color);
-    let path = text.path.map(|path| path.display().to_string());
     crate::server::run(checked.config)
 }
 

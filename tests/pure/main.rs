@@ -3,8 +3,7 @@
 mod command_line;
 mod config;
 mod failover;
-mod placement;
 mod metrics;
 mod placement;
-mod tidy;
 mod resp;
+mod tidy;

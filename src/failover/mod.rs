@@ -34,12 +34,14 @@ mod beliefs;
 mod happened;
 mod health;
 mod next;
+mod role;
 mod roles;
 mod view;
 
 pub use beliefs::Beliefs;
 pub use happened::{Ask, Happened};
 pub use next::{Next, hold, new_node, next};
+pub use role::role_of;
 pub use roles::mapped;
 pub use verdict::{Fate, Kind, Past, Verdict, is_telling, verdict};
 pub use view::{Judgement, Named, Views};

@@ -1,6 +1,8 @@
 //! The control plane against real Sentinels and nodes: who is the primary, who may serve reads, and
 //! how soon it is known after something died.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

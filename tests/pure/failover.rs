@@ -1,6 +1,8 @@
 //! What happens when a primary changes, as data: observations in, topologies and happenings out. Then
 //! the same in a random world, with the invariants checked after each step.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

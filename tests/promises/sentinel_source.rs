@@ -170,6 +170,23 @@ fn named(sentinel: &Server) -> Option<u16> {
 }
 
 #[test]
+fn after_a_planned_failover_the_old_primary_is_deposed_although_it_still_claims() {
+    let group = Group::start(&Options::new(KETCH).unwrap()).unwrap();
+    let plane = follow(&group, NodeAuth::default());
+    plane.wait_until_whole(2);
+    let old = group.primary(0).unwrap();
+    group.sentinel_failover(0).unwrap();
+    plane.wait("another is believed", |p| p.primary().is_some_and(|port| port != old.port()));
+    // Sentinel turns the old primary into a replica some ten seconds later.
+    assert!(old.says_master());
+    assert_eq!((plane.gate(), plane.role(old)), (Gate::Open, Some(Role::Deposed)));
+    plane.wait_until_whole(2);
+    assert_eq!(plane.role(old), Some(Role::Replica));
+    assert_eq!(plane.pool().facts.failovers.load(Ordering::Relaxed), 1);
+    group.check_tilt().unwrap();
+}
+
+#[test]
 fn a_sentinel_reset_removes_nothing() {
     let group = Group::start(&Options::new(KETCH).unwrap()).unwrap();
     let plane = follow(&group, NodeAuth::default());

@@ -267,6 +267,16 @@ fn a_deposed_primary_that_follows_somebody_else_stays_deposed() {
 }
 
 #[test]
+fn a_replica_that_turns_to_the_new_primary_serves_once_that_link_is_up() {
+    let mut world = World::stable();
+    world.said("a", 2, 6, &[1, 3]);
+    world.lost_its_link(3, 2);
+    assert_eq!(world.readers(), [0u16; 0], "its link to the old one says nothing");
+    world.is_replica(3, 2);
+    assert_eq!(world.readers(), [3]);
+}
+
+#[test]
 fn a_late_sentinel_takes_nothing_back() {
     let mut world = World::stable();
     world.said("a", 2, 6, &[1, 3]);
@@ -366,6 +376,7 @@ fn a_node_is_down_after_some_failures_in_a_row_and_up_after_some_answers() {
     let mut world = World::stable();
     for _ in 0..100 {
         // All workers tell of the same death.
+        world.later(1);
         world.fails(2, NodeFailure::Lost);
     }
     assert_eq!((world.node(2).health, world.readers()), (Health::Suspect, vec![2, 3]));

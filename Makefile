@@ -27,7 +27,7 @@ test: setup ## everything that CI runs
 sim: ## the simulation alone; SEED=… repeats one world
 	@$(ENV) KETCH_SEED=$(SEED) cargo test --locked --test pure simulation -- --nocapture
 
-ifneq ($(wildcard benches/compare.rs),)
+ifneq ($(wildcard benches/compare benches/compare.rs),)
 bench: setup release ## Ketch beside twemproxy and HAProxy on this machine
 	@$(ENV) cargo bench --locked --bench compare $(if $(ARGS),-- $(ARGS))
 else

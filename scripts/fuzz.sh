@@ -5,6 +5,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/env.sh
 seconds=${1:-60}
 
+if ! command -v c++ >/dev/null; then
+    echo "fuzz: a C++ compiler is missing, libFuzzer is written in it; on Debian: apt-get install g++" >&2
+    exit 1
+fi
+
 if ! cargo fuzz --version >/dev/null 2>&1; then
     echo "fuzz: installing cargo-fuzz"
     cargo install --locked --quiet cargo-fuzz

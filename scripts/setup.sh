@@ -22,6 +22,7 @@ python3        python3 python3-venv
 node           nodejs
 npm            npm
 cc             gcc libc6-dev
+timeout        coreutils
 "
 
 # Those of the packages above that come with a service.
@@ -47,7 +48,7 @@ install_system_packages() {
     has apt-get || fail \
         "this machine lacks what these Debian packages hold: $packages" \
         "there is no apt-get here; install the like by your own package manager, for example:" \
-        "  macOS:  brew install redis haproxy twemproxy node python" \
+        "  macOS:  brew install bash coreutils redis haproxy twemproxy node python" \
         "  Fedora: dnf install redis haproxy nodejs npm python3 gcc (twemproxy from its source)" \
         "then run this again."
     local root=()
@@ -99,7 +100,7 @@ install_python_packages() {
 install_node_packages() {
     if cmp -s tests/clients/package-lock.json tests/clients/node_modules/installed.json; then return 0; fi
     say "installing into tests/clients/node_modules: ioredis"
-    (cd tests/clients && npm ci --silent --no-audit --no-fund)
+    (cd tests/clients && npm ci --loglevel=error --no-audit --no-fund)
     cp tests/clients/package-lock.json tests/clients/node_modules/installed.json
 }
 

@@ -21,19 +21,33 @@ passed=0 failed=0 summary=()
 
 # phase NAME LIMIT COMMAND...: runs it, at most that long, and adds up what it says.
 phase() {
-    local name=$1 limit=$2 log=$logs/${#summary[@]} started=$SECONDS code line
+    local name=$1 limit=$2 log=$logs/${#summary[@]} started=$SECONDS code line out tee
     shift 2
     printf '\n== %s\n' "$name"
-    timeout --kill-after=10s "$limit" "$@" > >(tee "$log") 2>&1 &
+    exec {out}> >(tee "$log")
+    tee=$!
+    timeout --kill-after=10s "$limit" "$@" >&"$out" 2>&1 &
     running=$!
+    exec {out}>&-
     wait "$running"
     code=$?
     running=
-    # The last lines may still be on their way through tee.
-    wait
+    let_end "$tee"
     count "$log" "$code"
     line=$(printf '%-16s %4d s   %s' "$name" $((SECONDS - started)) "$(verdict "$code" "$limit")")
     summary+=("$line")
+}
+
+# The last lines may still be on their way. Not longer than five seconds: a process that a test left behind
+# may hold the pipe open for ever.
+let_end() {
+    local _
+    for _ in {1..50}; do
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    echo "test: something that this phase started is still running" >&2
+    kill "$1" 2>/dev/null
 }
 
 count() {

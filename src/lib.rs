@@ -41,6 +41,9 @@ pub mod internals {
     pub mod control {
         pub use crate::control::*;
     }
+    pub mod engine {
+        pub use crate::engine::*;
+    }
     pub mod failover {
         pub use crate::failover::*;
     }

@@ -41,6 +41,9 @@ pub struct Options {
     /// Sentinels and nodes reach each node through a relay of its own, and Sentinels name that: a
     /// relay that is cut isolates its node from all but those who know `Server::address`.
     pub behind_relays: bool,
+    /// How long to wait until no other group of Sentinels runs on this machine. `None`: not at all, and
+    /// others don't wait for this one.
+    pub turn_limit: Option<Duration>,
     /// More lines for each node's configuration.
     pub node_lines: Vec<String>,
 }
@@ -64,6 +67,7 @@ impl Options {
             sentinel_password: None,
             announce_host: None,
             behind_relays: false,
+            turn_limit: Some(TURN_LIMIT),
             node_lines: Vec::new(),
         }
     }
@@ -104,7 +108,8 @@ pub struct Group {
 impl Group {
     /// Starts everything and waits until replicas are in sync and every Sentinel knows everyone.
     pub fn start(options: &Options) -> Result<Group, LabError> {
-        let turn = if options.sentinels > 0 { Some(wait_for_turn()?) } else { None };
+        let turn_limit = options.turn_limit.filter(|_| options.sentinels > 0);
+        let turn = turn_limit.map(wait_for_turn).transpose()?;
         let home = Home::new(&options.ketch)?;
         let shards =
             (1..=options.shards).map(|n| start_shard(&home, options, n)).collect::<Result<_, _>>()?;
@@ -326,8 +331,8 @@ fn announced(
     Ok(options.announce_host.as_ref().map(|_| Address::new(host, port)))
 }
 
-fn wait_for_turn() -> Result<File, LabError> {
+fn wait_for_turn(limit: Duration) -> Result<File, LabError> {
     let lock = || try_lock("sentinel-group.lock").transpose();
-    let waited = wait_for(TURN_LIMIT, "another group of Sentinels on this machine ends", lock);
+    let waited = wait_for(limit, "another group of Sentinels on this machine ends", lock);
     waited?.map_err(LabError::io("lock the machine's turn for Sentinels"))
 }

@@ -7,25 +7,29 @@
 //! - `process`, `server`, `program`: one process; one Redis or Sentinel; which executable it is.
 //! - `group`, `sentinel_conf`: shards of primaries and replicas, with the Sentinels that watch them.
 //! - `relay`: a link that can be slow, silent or cut.
-//! - `traffic`, `ledger`: numbered writes, and what must be found of them afterwards.
+//! - `traffic`, `ledger`, `counts`: numbered writes, and what must be found of them afterwards.
 //! - `client`: a small blocking client. `wait`: waiting for a condition, with a limit.
 //!
 //! Deliberately absent: anything that knows Ketch beyond its address, and any imitation of Redis.
 
 mod client;
+mod counts;
 mod error;
 mod group;
 mod guard;
 mod home;
+mod ledger;
 mod ports;
 mod process;
 mod program;
 mod relay;
 mod sentinel_conf;
 mod server;
+mod traffic;
 mod wait;
 
 pub use client::Client;
+pub use counts::{Counts, Verdict};
 pub use error::LabError;
 pub use group::{Group, Options, Shard};
 pub use guard::guard_main;
@@ -35,4 +39,5 @@ pub use process::Process;
 pub use program::{Flavour, Program};
 pub use relay::{Direction, Relay};
 pub use server::{NodeOptions, Server};
+pub use traffic::{Traffic, TrafficOptions};
 pub use wait::{wait_for, wait_until};

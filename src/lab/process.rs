@@ -147,7 +147,7 @@ impl Process {
     }
 
     /// The end of the log, for an error text.
-    pub(crate) fn last_words(&self) -> String {
+    pub fn last_words(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         let tail = &lines[lines.len().saturating_sub(QUOTED_LINES)..];

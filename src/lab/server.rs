@@ -197,7 +197,7 @@ impl Server {
         let dump = self.process.folder().join("dump.rdb");
         match fs::remove_file(&dump) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(LabError::io(format!("remove {}", dump.display()))(e));
+                Err(LabError::io(format!("remove {}", dump.display()))(e))
             }
             _ => self.restart(),
         }

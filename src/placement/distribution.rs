@@ -52,7 +52,7 @@ impl Distribution {
 }
 
 /// Indexes of the shards in twemproxy's order.
-fn ordered(shards: &[(&str, u32)]) -> Vec<usize> {
+pub(super) fn ordered(shards: &[(&str, u32)]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..shards.len()).collect();
     order.sort_by_key(|&i| (shards[i].0.len(), shards[i].0.as_bytes()));
     order

@@ -24,6 +24,7 @@ pub struct Placement {
     hash_tag: Option<[u8; 2]>,
     distribution: Distribution,
     shards: usize,
+    first: usize,
 }
 
 /// Why a placement can't be made. Always the configuration's fault; `config` checks the same and says where.
@@ -66,7 +67,8 @@ impl Placement {
         let build = distribution::find(distribution)
             .ok_or_else(|| PlacementError::UnknownDistribution(distribution.to_owned()))?;
         check_shards(shards)?;
-        Ok(Placement { hash, hash_tag, distribution: build(shards), shards: shards.len() })
+        let first = distribution::ordered(shards)[0];
+        Ok(Placement { hash, hash_tag, distribution: build(shards), shards: shards.len(), first })
     }
 
     /// Index of the key's shard. `random`, a number from the caller, decides where the distribution
@@ -89,6 +91,11 @@ impl Placement {
             _ => None,
         };
         Explanation { hash, point, shard: self.shard(key, 0) }
+    }
+
+    /// The first shard in twemproxy's order: where commands without keys go that need some shard.
+    pub fn first(&self) -> usize {
+        self.first
     }
 
     /// Number of shards; never 0.

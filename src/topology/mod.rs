@@ -16,6 +16,7 @@ pub use observation::{NodeFailure, Observation, SeenRole, SentinelView};
 pub use publish::{Publisher, Reader, Wake, publisher};
 
 use crate::base::{Address, Epoch, ListenerId, NodeId, PoolId, ShardId, Time};
+pub use crate::config::ReadPolicy;
 use crate::config::{PoolConfig, Route, SourceConfig};
 use crate::placement::Placement;
 
@@ -35,7 +36,7 @@ pub struct ListenerInfo {
     pub pool: PoolId,
     pub address: Address,
     pub route: Route,
-    pub reads: crate::config::ReadPolicy,
+    pub reads: ReadPolicy,
 }
 
 #[derive(Clone, Debug)]

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ketch::internals::lab::{
-    Client, Direction, Group, Home, NodeOptions, Options, Program, Relay, Server, wait_until,
+    Client, Direction, Group, Home, NodeOptions, Options, Program, Relay, Server, Traffic, TrafficOptions,
+    wait_until,
 };
 use ketch::internals::resp::Value;
 
@@ -203,4 +204,62 @@ fn a_relay_delays_stalls_drops_and_cuts() {
     assert_eq!(connect().err().unwrap().kind(), std::io::ErrorKind::ConnectionRefused);
     relay.reopen().unwrap();
     assert!(pong(&mut connect().unwrap()));
+}
+
+fn traffic(server: &Server) -> TrafficOptions {
+    let options = TrafficOptions::to(server.address());
+    TrafficOptions { per_second: 1000, reads: 50, limit: Duration::from_secs(2), ..options }
+}
+
+#[test]
+fn traffic_finds_nothing_wrong_with_a_healthy_server() {
+    let home = Home::new(Path::new(KETCH)).unwrap();
+    let server = node(&home);
+    let mut traffic = Traffic::start(traffic(&server));
+    wait_until(SOON, "some writes", || traffic.counts().acknowledged > 300).unwrap();
+    assert!(traffic.verify().is_clean());
+    wait_until(SOON, "more writes", || traffic.counts().acknowledged > 600).unwrap();
+    let counts = traffic.stop();
+    let verdict = traffic.verify();
+    assert!(verdict.is_clean() && verdict.checked > 300, "{verdict:?}");
+    assert!(counts.is_clean() && counts.client_errors() == 0 && counts.stale_reads == 0, "{counts:?}");
+    assert!(counts.reads > 100 && counts.longest_gap > Duration::ZERO, "{counts:?}");
+}
+
+#[test]
+fn traffic_counts_what_a_restarted_server_has_lost() {
+    let home = Home::new(Path::new(KETCH)).unwrap();
+    let server = node(&home);
+    let traffic = Traffic::start(traffic(&server));
+    wait_until(SOON, "some writes", || traffic.counts().acknowledged > 200).unwrap();
+    traffic.pause();
+    assert!(traffic.verify().is_clean());
+    let before = traffic.counts();
+    server.restart_empty().unwrap();
+    let verdict = traffic.verify();
+    // Three of four writes are keys of their own, the fourth is one of a counter's increments.
+    assert_eq!(verdict.lost, before.acknowledged, "{verdict:?}");
+    assert!(traffic.verify().is_clean(), "a loss is told once");
+    traffic.resume();
+    wait_until(SOON, "writes again", || traffic.counts().acknowledged > before.acknowledged + 50).unwrap();
+    let counts = traffic.counts();
+    assert_eq!((counts.lost, counts.doubled, counts.never_written), (verdict.lost, 0, 0), "{counts:?}");
+    assert!(counts.client_errors() > 0, "connections broke");
+}
+
+#[test]
+fn traffic_notices_a_write_that_was_executed_twice_and_one_of_a_stranger() {
+    let home = Home::new(Path::new(KETCH)).unwrap();
+    let server = node(&home);
+    let traffic = Traffic::start(traffic(&server));
+    wait_until(SOON, "some writes", || traffic.counts().acknowledged > 200).unwrap();
+    traffic.pause();
+    let keys = server.ask(&["KEYS", "*:1"]).unwrap();
+    let key = keys.elements().unwrap()[0].text().unwrap().to_owned();
+    let counters = server.ask(&["KEYS", "*:counter"]).unwrap();
+    let counter = counters.elements().unwrap()[0].text().unwrap().to_owned();
+    server.ask(&["SET", &key, "something else"]).unwrap();
+    server.ask(&["INCR", &counter]).unwrap();
+    let verdict = traffic.verify();
+    assert_eq!((verdict.never_written, verdict.doubled, verdict.lost), (1, 1, 0), "{verdict:?}");
 }

@@ -191,6 +191,23 @@ fn architecture_md_has_the_same_table() {
     }
 }
 
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let is_page = |path: &Path| path.extension().is_some_and(|extension| extension == "md");
+    refuse_nothing(files_below(&root(), &is_page).iter().flat_map(|path| {
+        let text = fs::read_to_string(path).expect("pages are UTF-8");
+        let folder = path.parent().expect("a file has a folder");
+        let broken = links(&text).into_iter().filter(|link| !folder.join(link).exists());
+        broken.map(|link| format!("{}: nothing is at {link}", relative(path))).collect::<Vec<_>>()
+    }));
+}
+
+/// The files that a page links to; neither addresses elsewhere nor places within the page.
+fn links(text: &str) -> Vec<String> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    targets.filter(|target| !target.is_empty() && !target.contains(':')).map(str::to_owned).collect()
+}
+
 /// Paths that leave a room upward, sideways, or in a way that could not be seen.
 fn arrows(path: &str, text: &str) -> Vec<String> {
     // lib.rs only declares the rooms; main.rs is a crate of its own that sees the library alone.

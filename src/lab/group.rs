@@ -54,6 +54,7 @@ impl Options {
         Ok(Options::with(ketch, Program::redis()?))
     }
 
+    /// One shard with two replicas and three Sentinels, all on that executable.
     pub fn with(ketch: impl Into<PathBuf>, program: Program) -> Options {
         Options {
             ketch: ketch.into(),
@@ -92,6 +93,7 @@ impl Shard {
         &self.name
     }
 
+    /// All of them, whatever their role and state; the first one was the first primary.
     pub fn nodes(&self) -> &[Server] {
         &self.nodes
     }
@@ -121,10 +123,12 @@ impl Group {
         Ok(group)
     }
 
+    /// Where it runs: for starting a Ketch beside it, and for free ports.
     pub fn home(&self) -> &Home {
         &self.home
     }
 
+    /// In the order of their numbers.
     pub fn shards(&self) -> &[Shard] {
         &self.shards
     }
@@ -134,6 +138,7 @@ impl Group {
         &self.shards[shard].nodes
     }
 
+    /// All of them, also dead ones.
     pub fn sentinels(&self) -> &[Server] {
         &self.sentinels
     }

@@ -112,6 +112,7 @@ struct Desk {
 }
 
 impl Traffic {
+    /// Starts all threads; they connect by themselves, again and again.
     pub fn start(options: TrafficOptions) -> Traffic {
         let run = run_name();
         let prefix =
@@ -163,6 +164,7 @@ impl Traffic {
         self.shared.desks.iter().all(|desk| lock(&desk.last).is_some_and(|at| at > moment))
     }
 
+    /// True between `pause` and `resume`.
     pub fn is_paused(&self) -> bool {
         self.shared.paused.load(Ordering::Relaxed)
     }
@@ -172,6 +174,7 @@ impl Traffic {
         self.shared.paused.store(true, Ordering::Relaxed);
     }
 
+    /// Goes on after `pause`.
     pub fn resume(&self) {
         self.shared.forget_gaps();
         self.shared.paused.store(false, Ordering::Relaxed);

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use crate::base::Address;
 use crate::lab::ports::try_lock;
 use crate::lab::sentinel_conf::{SentinelFile, SentinelView};
-use crate::lab::{Home, LabError, NodeOptions, Program, Relay, Server, wait_for, wait_until};
+use crate::lab::{Flavour, Home, LabError, NodeOptions, Program, Relay, Server, wait_for, wait_until};
 use crate::resp::Value;
 
 /// How long a group may have to wait for others to end.
@@ -56,13 +56,20 @@ impl Options {
 
     /// One shard with two replicas and three Sentinels, all on that executable.
     pub fn with(ketch: impl Into<PathBuf>, program: Program) -> Options {
+        // A Sentinel pings a primary that it has just switched to for the first time after up to a
+        // second. With down-after at one second, Valkey's (9.1) was seen to take that for silence and to
+        // fail over again at once.
+        let down_after = match program.flavour {
+            Flavour::Redis => Duration::from_millis(1000),
+            Flavour::Valkey => Duration::from_millis(1500),
+        };
         Options {
             ketch: ketch.into(),
             program,
             shards: 1,
             replicas: 2,
             sentinels: 3,
-            down_after: Duration::from_secs(1),
+            down_after,
             failover_timeout: Duration::from_secs(5),
             password: None,
             sentinel_password: None,

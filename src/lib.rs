@@ -38,6 +38,15 @@ pub mod internals {
     pub mod config {
         pub use crate::config::*;
     }
+    pub mod control {
+        pub use crate::control::*;
+    }
+    pub mod engine {
+        pub use crate::engine::*;
+    }
+    pub mod failover {
+        pub use crate::failover::*;
+    }
     pub mod lab {
         pub use crate::lab::*;
     }

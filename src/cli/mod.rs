@@ -1,24 +1,101 @@
-//! The verbs, one file each.
+//! The verbs, one file each. The standard output is for data, the error output for people.
+//!
+//! - `load`: finding, reading and checking the configuration
+//! - `asker`: short questions to nodes and Sentinels
+//! - `exit`: what exit codes mean
+//! - `run`, `check` (with `connect`), `locate` (`ketch where`), `demo`, `completions`: the verbs
+//!
+//! No verb takes a password on the command line: others could read it in the list of processes.
 
+mod asker;
+mod check;
+mod completions;
+mod connect;
 mod demo;
+mod exit;
+mod load;
+mod locate;
+mod run;
 
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::OnceLock;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// One address in front of a sharded, replicated, Sentinel-watched Redis.
+#[derive(Parser, Debug)]
+#[command(name = "ketch", version = version(), max_term_width = 100)]
+struct Cli {
+    /// The configuration [env: KETCH_CONFIG] [default: /etc/ketch/ketch.toml, then ./ketch.toml]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Check the configuration and exit, like `ketch check`
+    #[arg(short, long)]
+    test: bool,
+
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: load::Color,
+
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Run in the foreground
+    Run(run::Args),
+    /// Check the configuration; with --connect also ask the Sentinels and nodes
+    Check(check::Args),
+    /// Tell which shard and which nodes keys belong to, and why
+    Where(locate::Args),
+    /// Start Redis, Sentinels and Ketch on this machine, to try things out
+    Demo(demo::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+    /// Ends what a demo or a test started; not for people
+    #[command(hide = true)]
+    Guard {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
 
 /// Reads the command line and runs the verb.
 pub fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match args.split_first() {
-        Some((verb, rest)) if verb == "guard" => crate::lab::guard_main(rest),
-        Some((verb, _)) if verb == "demo" => run_demo(&args),
-        _ => ExitCode::SUCCESS,
+    let cli = Cli::parse();
+    let options = load::Options { config: cli.config, color: cli.color };
+    match cli.verb {
+        Some(Verb::Run(args)) => run::run(&args, options),
+        Some(Verb::Check(args)) => check::run(&args, &options),
+        Some(Verb::Where(args)) => locate::run(&args, &options),
+        Some(Verb::Demo(args)) => demo::run(args),
+        Some(Verb::Completions(args)) => completions::run(&args, &mut Cli::command()),
+        Some(Verb::Guard { args }) => crate::lab::guard_main(&args),
+        None if cli.test => check::run(&check::Args::default(), &options),
+        None => help(),
     }
 }
 
-fn run_demo(args: &[String]) -> ExitCode {
-    use clap::{Args, FromArgMatches};
-    let command = demo::Args::augment_args(clap::Command::new("ketch demo"));
-    match demo::Args::from_arg_matches(&command.get_matches_from(args)) {
-        Ok(args) => demo::run(args),
-        Err(error) => error.exit(),
-    }
+fn help() -> ExitCode {
+    // Nowhere to tell it to if the output is closed.
+    let _ = Cli::command().print_help();
+    ExitCode::SUCCESS
+}
+
+/// Data goes to the standard output. Whoever reads it may have had enough (`| head`): no failure.
+fn say(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// The version, with the revision where the build was told it.
+fn version() -> &'static str {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    VERSION.get_or_init(|| match option_env!("KETCH_REVISION") {
+        Some(revision) => format!("{} ({revision})", env!("CARGO_PKG_VERSION")),
+        None => env!("CARGO_PKG_VERSION").to_owned(),
+    })
 }

@@ -1,1 +1,32 @@
-//! command
+//! What Ketch knows about every command of Redis and Valkey: its arity, its keys, whether it reads or
+//! writes, whether it blocks, how it is spread over shards and how part replies are put together.
+//! Only this room knows a command by its name; everybody else asks the row.
+//!
+//! - `table`: the rows, data only. One row a command or subcommand.
+//! - `row`: what a row is made of.
+//! - `find`: from the bytes of a request to its row.
+//! - `keys`: where the keys of a request are; `options`: what only the options tell.
+//! - `reply_policy`: part replies → one reply.
+//!
+//! Deliberately absent: which node serves a command (routing's), what Ketch answers by itself and how
+//! its errors are worded (the engine's), commands of modules (they are learned from the nodes).
+//!
+//! The table is kept true by `tests/promises/command_table.rs`, which compares each row with what a
+//! real redis-server and a real valkey-server say of themselves.
+
+mod find;
+mod keys;
+mod options;
+mod reply_policy;
+mod row;
+mod table;
+
+pub use find::{Found, find, find_name};
+pub use keys::{KeyError, keys, keys_and_flags};
+pub use options::{blocks, sort_pattern};
+pub use reply_policy::{concat, join, places};
+pub use row::{
+    Begin, Find, Finder, Flags, Group, Handling, KeyFlags, KeySpec, Known, Local, ReplyPolicy, RequestPolicy,
+    Row, RowId, Split, classic_range, subcommands,
+};
+pub use table::{row, rows};

@@ -1,9 +1,31 @@
 //! The configuration as meant: every value checked, every default filled in, every secret read.
 //!
-//! `file` is what may be written, `check` is the only way from there to here.
+//! - `file`: what may be written, a row a key
+//! - `tree`, `overrides`, `read`: TOML, the environment, and typed values by those rows
+//! - `check`: the only way from there to here, telling all mistakes at once
+//! - `diagnostic`, `code`, `suggest`: how mistakes are told
+//! - `write`: back into a file, with secrets hidden
+
+mod check;
+mod code;
+mod diagnostic;
+mod duration;
+mod file;
+mod overrides;
+mod read;
+mod suggest;
+mod tree;
+mod write;
 
 use core::time::Duration;
 use std::sync::Arc;
+
+pub use check::{Checked, Context, check};
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Severity, Source, render};
+pub use file::{Kind, Row, Section, sections};
+pub use suggest::nearest;
+pub use write::{quick, to_toml};
 
 use crate::base::{Address, ByteSize, Secret};
 

@@ -62,6 +62,8 @@ pub struct ProcessFacts {
     next_client: AtomicU64,
     /// Set once: readiness says no, listeners are closed.
     pub draining: AtomicBool,
+    /// When a draining process stops, whatever is still in flight; 0 = not set.
+    stop_at: AtomicU64,
     pub workers: Vec<WorkerFacts>,
 }
 
@@ -70,6 +72,25 @@ impl ProcessFacts {
         ProcessFacts {
             workers: (0..workers).map(|_| WorkerFacts::default()).collect(),
             ..ProcessFacts::default()
+        }
+    }
+
+    /// Readiness says no from now on; clients are still served.
+    pub fn leave(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// No new clients from now on; what is in flight may take until `stop_at`.
+    pub fn drain(&self, stop_at: Time) {
+        self.leave();
+        self.stop_at.store(stop_at.as_nanos().max(1), Ordering::Release);
+    }
+
+    /// `None` until workers are to end.
+    pub fn stop_at(&self) -> Option<Time> {
+        match self.stop_at.load(Ordering::Acquire) {
+            0 => None,
+            nanos => Some(Time::from_nanos(nanos)),
         }
     }
 

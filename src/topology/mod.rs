@@ -16,7 +16,8 @@ pub use observation::{NodeFailure, Observation, SeenRole, SentinelView};
 pub use publish::{Publisher, Reader, Wake, publisher};
 
 use crate::base::{Address, Epoch, ListenerId, NodeId, PoolId, ShardId, Time};
-use crate::config::{PoolConfig, Route};
+pub use crate::config::ReadPolicy;
+use crate::config::{PoolConfig, Route, SourceConfig};
 use crate::placement::Placement;
 
 /// Everything a worker needs to route a request. A request is routed by exactly one topology.
@@ -35,7 +36,7 @@ pub struct ListenerInfo {
     pub pool: PoolId,
     pub address: Address,
     pub route: Route,
-    pub reads: crate::config::ReadPolicy,
+    pub reads: ReadPolicy,
 }
 
 #[derive(Clone, Debug)]
@@ -150,6 +151,11 @@ impl Pool {
         self.shard(shard).primary.and_then(|id| self.node(id))
     }
 
+    /// Whether Sentinels name the primaries; else roles are found by asking the nodes.
+    pub fn follows_sentinels(&self) -> bool {
+        matches!(self.config.source, SourceConfig::Sentinel(_))
+    }
+
     /// All nodes of a shard, the primary included.
     pub fn members(&self, shard: ShardId) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(move |n| n.shard == shard)
@@ -186,3 +192,11 @@ macro_rules! labels {
 labels!(Role { Primary => "primary", Replica => "replica", Deposed => "deposed", Unknown => "unknown" });
 labels!(Health { Unknown => "unknown", Up => "up", Suspect => "suspect", Down => "down" });
 labels!(NodeState { Ready => "ready", Drain => "drain", Maint => "maint" });
+labels!(NodeFailure {
+    Connect => "connect",
+    Lost => "lost",
+    Silent => "silent",
+    Loading => "loading",
+    Refused => "refused",
+    Protocol => "protocol",
+});

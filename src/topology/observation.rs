@@ -1,6 +1,10 @@
 //! Facts that may change the topology. A reload or an operator's action is one more of them, not a call.
 
+use core::net::SocketAddr;
+
 use crate::base::{Address, NodeId, PoolId, ShardId, Time};
+
+use super::NodeState;
 
 /// One fact, told to the control loop. The data plane tells by `try_send`: one that is dropped is
 /// counted, never waited for, and the probes will find the same fact later.
@@ -16,11 +20,15 @@ pub enum Observation {
     TopologyDoubted { pool: PoolId, shard: ShardId },
     /// One Sentinel's view of a shard.
     SentinelSaid(SentinelView),
+    /// A node's name was looked up.
+    NameResolved { pool: PoolId, node: NodeId, socket: SocketAddr },
+    /// An operator wants a node to be in this state.
+    OperatorAsked { pool: PoolId, node: NodeId, state: NodeState },
     /// A moment has passed.
     Tick,
 }
 
-/// What one Sentinel says about one shard.
+/// What one Sentinel says about one shard. Addresses are those to connect to (after `address_map`).
 #[derive(Clone, PartialEq, Debug)]
 pub struct SentinelView {
     pub pool: PoolId,
@@ -42,7 +50,7 @@ pub struct SentinelView {
 pub enum SeenRole {
     Primary,
     Replica {
-        /// Whom it follows, as it says.
+        /// Whom it follows, as it says (before `address_map`: `failover` applies it).
         of: Address,
         /// `connected` in ROLE: neither connecting nor re-syncing.
         link_up: bool,

@@ -1,1 +1,9 @@
 //! No network here: the tidy test, tables, simulation, properties.
+
+mod command_line;
+mod config;
+mod failover;
+mod metrics;
+mod placement;
+mod resp;
+mod tidy;

@@ -1,0 +1,12 @@
+//! What exit codes mean. 2, a wrong command line, is clap's; the others are sysexits.h's.
+
+/// It failed while running.
+pub(super) const FAILED: u8 = 1;
+/// The command line is wrong.
+pub(super) const USAGE: u8 = 2;
+/// A Sentinel or a node cannot be reached.
+pub(super) const UNAVAILABLE: u8 = 69;
+/// A file may not be read.
+pub(super) const PERMISSION: u8 = 77;
+/// The configuration is wrong.
+pub(super) const CONFIG: u8 = 78;

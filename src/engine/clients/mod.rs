@@ -1,0 +1,165 @@
+//! The clients' half: sessions, input that waits, the order of replies, output. Knows no nodes.
+
+pub(crate) mod replies;
+mod roads;
+
+use core::net::SocketAddr;
+
+use super::buffers::{BufferPool, ByteQueue};
+use crate::base::{ClientId, ListenerId, PoolId, ShardId, Time};
+use crate::config::{ReadPolicy, Route};
+use crate::resp::{RequestScanner, RequestTail, Span};
+use replies::Replies;
+pub(crate) use roads::Roads;
+
+/// A client that has this much output unread is not parsed and not read until half of it has gone.
+pub(crate) const OUTPUT_MARK: usize = 256 * 1024;
+/// Requests of one client whose replies are owed; past it the client is not parsed until half are answered.
+pub(crate) const FLIGHT_MARK: u32 = 16 * 1024;
+/// Input kept for a client that may not be parsed; past it the client is not read. (While a request is
+/// incomplete it is read on, up to `max_request`.)
+pub(crate) const INPUT_MARK: usize = 64 * 1024;
+
+/// Why a client's input is not parsed at the moment. A set: each reason goes by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Pause(u8);
+
+impl Pause {
+    pub(crate) const OUTPUT: Pause = Pause(1);
+    pub(crate) const UPSTREAM: Pause = Pause(2);
+    pub(crate) const FLIGHT: Pause = Pause(4);
+    pub(crate) const HOLD: Pause = Pause(8);
+    /// A request waits to be streamed: for its road, for an upstream, or for room in that upstream.
+    pub(crate) const STREAM: Pause = Pause(16);
+    /// It will be closed once it has been given what it is owed.
+    pub(crate) const CLOSING: Pause = Pause(32);
+
+    pub(crate) fn any(self) -> bool {
+        self.0 != 0
+    }
+    pub(crate) fn has(self, reason: Pause) -> bool {
+        self.0 & reason.0 != 0
+    }
+    pub(crate) fn set(&mut self, reason: Pause) {
+        self.0 |= reason.0;
+    }
+    pub(crate) fn clear(&mut self, reason: Pause) {
+        self.0 &= !reason.0;
+    }
+}
+
+/// One connection of a client. Kept small: the unusual is boxed.
+pub(crate) struct Client {
+    /// What CLIENT ID answers: unique in the process.
+    pub(crate) number: u64,
+    pub(crate) replies: Replies,
+    pub(crate) output: ByteQueue,
+    pub(crate) input: ByteQueue,
+    pub(crate) roads: Roads,
+    /// The request at the front of the input, if it was looked at and found incomplete.
+    pub(crate) partial: Option<Box<Partial>>,
+    /// A request that passes through in pieces.
+    pub(crate) stream: Option<Box<Stream>>,
+    pub(crate) session: Box<Session>,
+    /// Requests and parts of requests that are held.
+    pub(crate) held: u32,
+    pub(crate) listener: ListenerId,
+    pub(crate) pool: PoolId,
+    pub(crate) pause: Pause,
+    pub(crate) route: Route,
+    pub(crate) reads: ReadPolicy,
+    pub(crate) authenticated: bool,
+    /// It closed its side: it is given what it is owed, then closed.
+    pub(crate) eof: bool,
+    /// The driver reads from it.
+    pub(crate) reading: bool,
+    /// It stands in the list of those to be parsed on.
+    pub(crate) runnable: bool,
+    /// It stands in the list of those whose output is to be written.
+    pub(crate) dirty: bool,
+    /// It has a place among the pool's clients.
+    pub(crate) counted: bool,
+    /// Requests parsed in this turn.
+    pub(crate) parsed: u16,
+    /// The turn that `parsed` counts for.
+    pub(crate) turn: u32,
+}
+
+/// What is rarely looked at.
+pub(crate) struct Session {
+    pub(crate) peer: SocketAddr,
+    pub(crate) opened: Time,
+    pub(crate) last: Time,
+    pub(crate) name: Vec<u8>,
+    pub(crate) lib_name: Vec<u8>,
+    pub(crate) lib_version: Vec<u8>,
+    pub(crate) user: Option<String>,
+    /// It is being closed for what it sent.
+    pub(crate) protocol_error: bool,
+}
+
+impl Session {
+    pub(crate) fn new(peer: SocketAddr, now: Time) -> Session {
+        Session {
+            peer,
+            opened: now,
+            last: now,
+            name: Vec::new(),
+            lib_name: Vec::new(),
+            lib_version: Vec::new(),
+            user: None,
+            protocol_error: false,
+        }
+    }
+}
+
+/// An incomplete request: where its scanner stands and the arguments found so far.
+#[derive(Default)]
+pub(crate) struct Partial {
+    pub(crate) scanner: RequestScanner,
+    pub(crate) args: Vec<Span>,
+}
+
+/// A request that is too large to keep.
+pub(crate) struct Stream {
+    pub(crate) shard: ShardId,
+    pub(crate) seq: replies::Seq,
+    pub(crate) row: crate::command::RowId,
+    pub(crate) tail: RequestTail,
+    /// Bytes at the front of the input that its scanner has seen already.
+    pub(crate) head: usize,
+    pub(crate) to: StreamTo,
+    /// Since when it waits to begin.
+    pub(crate) since: Time,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum StreamTo {
+    /// Waits until its road is free and a bulk upstream is ready; its first bytes are in the input.
+    Waiting,
+    Upstream(crate::base::UpstreamId),
+    /// It has failed and said so; the rest is read and dropped.
+    Nowhere,
+}
+
+const _: () = assert!(size_of::<Client>() <= 256);
+
+impl Client {
+    /// Whether all that it is owed has been given to it.
+    pub(crate) fn settled(&self) -> bool {
+        self.replies.owed() == 0 && self.output.is_empty()
+    }
+
+    /// Gives the reply of place `seq`.
+    #[inline]
+    pub(crate) fn deliver(&mut self, seq: replies::Seq, reply: &[u8], pool: &mut BufferPool) {
+        self.replies.deliver(seq, reply, &mut self.output, pool);
+    }
+}
+
+/// A client and a request of it: who is owed a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) client: ClientId,
+    pub(crate) seq: replies::Seq,
+}

@@ -1,0 +1,163 @@
+//! The order of a client's replies: each request reserves a place, and replies leave in the order of
+//! the places, whatever order they come in.
+//!
+//! The reply at the head goes straight to the client's output. Any other is parked in one arena a
+//! client (no allocation a reply: a pipeline over two shards parks half of its replies), until the ones
+//! before it have gone.
+
+use std::collections::VecDeque;
+
+use crate::engine::buffers::{BufferPool, ByteQueue};
+
+/// Below this, compacting the arena costs more than its dead bytes.
+const COMPACT_FROM: usize = 64 * 1024;
+
+/// A place in a client's order. Wraps; places in flight are far fewer than 2³¹.
+pub(crate) type Seq = u32;
+
+#[derive(Default)]
+pub(crate) struct Replies {
+    /// The next place whose reply may leave.
+    head: Seq,
+    /// The next place to be given out.
+    next: Seq,
+    parked: Option<Box<Parked>>,
+}
+
+#[derive(Default)]
+pub(crate) struct Parked {
+    /// Replies one behind the other, dead ones included.
+    arena: Vec<u8>,
+    /// Sorted by place.
+    entries: VecDeque<(Seq, u32, u32)>,
+    live: usize,
+}
+
+impl Replies {
+    #[inline]
+    pub(crate) fn reserve(&mut self) -> Seq {
+        let seq = self.next;
+        self.next = seq.wrapping_add(1);
+        seq
+    }
+
+    /// Requests whose reply has not left for the output.
+    #[inline]
+    pub(crate) fn owed(&self) -> u32 {
+        self.next.wrapping_sub(self.head)
+    }
+
+    #[inline]
+    pub(crate) fn is_head(&self, seq: Seq) -> bool {
+        self.head == seq
+    }
+
+    /// The place whose reply leaves next.
+    pub(crate) fn head(&self) -> Seq {
+        self.head
+    }
+
+    /// Bytes that wait for their turn.
+    pub(crate) fn parked_bytes(&self) -> usize {
+        self.parked.as_ref().map_or(0, |p| p.live)
+    }
+
+    /// Gives the reply of place `seq`: it and whatever it was holding up go to the output.
+    #[inline]
+    pub(crate) fn deliver(&mut self, seq: Seq, reply: &[u8], output: &mut ByteQueue, pool: &mut BufferPool) {
+        if self.head == seq {
+            output.extend(reply, pool);
+            self.advance(output, pool);
+        } else {
+            self.park(seq, reply, pool);
+        }
+    }
+
+    /// The reply at the head has gone to the output in pieces: on to the next.
+    #[inline]
+    pub(crate) fn advance(&mut self, output: &mut ByteQueue, pool: &mut BufferPool) {
+        debug_assert!(self.head != self.next, "a reply that nobody asked for");
+        self.head = self.head.wrapping_add(1);
+        let Some(parked) = self.parked.as_mut() else { return };
+        while let Some(&(seq, start, len)) = parked.entries.front()
+            && seq == self.head
+        {
+            let (start, len) = (start as usize, len as usize);
+            output.extend(&parked.arena[start..start + len], pool);
+            parked.entries.pop_front();
+            parked.live -= len;
+            self.head = self.head.wrapping_add(1);
+        }
+        if parked.entries.is_empty()
+            && let Some(parked) = self.parked.take()
+        {
+            pool.give_parked(parked);
+        }
+    }
+
+    fn park(&mut self, seq: Seq, reply: &[u8], pool: &mut BufferPool) {
+        let head = self.head;
+        let parked = self.parked.get_or_insert_with(|| pool.take_parked());
+        if parked.arena.len() > COMPACT_FROM && parked.live * 2 < parked.arena.len() {
+            parked.compact();
+        }
+        let start = parked.arena.len() as u32;
+        parked.arena.extend_from_slice(reply);
+        parked.live += reply.len();
+        let distance = seq.wrapping_sub(head);
+        let at = parked.entries.partition_point(|(s, ..)| s.wrapping_sub(head) < distance);
+        debug_assert!(parked.entries.get(at).is_none_or(|(s, ..)| *s != seq), "two replies for one place");
+        parked.entries.insert(at, (seq, start, reply.len() as u32));
+    }
+}
+
+impl Parked {
+    /// Empties it for the next client; memory beyond `kept` bytes is given back.
+    pub(crate) fn recycle(&mut self, kept: usize) {
+        self.entries.clear();
+        self.arena.clear();
+        self.arena.shrink_to(kept);
+        self.live = 0;
+    }
+
+    fn compact(&mut self) {
+        let mut arena = Vec::with_capacity(self.live);
+        for (_, start, len) in &mut self.entries {
+            let from = *start as usize;
+            *start = arena.len() as u32;
+            arena.extend_from_slice(&self.arena[from..from + *len as usize]);
+        }
+        self.arena = arena;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_leave_in_the_order_of_their_places() {
+        let (mut pool, mut output) = (BufferPool::default(), ByteQueue::default());
+        let mut replies = Replies { head: u32::MAX - 1, next: u32::MAX - 1, parked: None };
+        let places: Vec<Seq> = (0..5).map(|_| replies.reserve()).collect();
+        for i in [3, 1, 4, 0, 2] {
+            replies.deliver(places[i], format!("{i}").as_bytes(), &mut output, &mut pool);
+        }
+        assert_eq!(output.as_slice(), b"01234");
+        assert_eq!((replies.owed(), replies.parked_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_parked_is_counted_and_its_dead_bytes_are_dropped() {
+        let (mut pool, mut output) = (BufferPool::default(), ByteQueue::default());
+        let mut replies = Replies::default();
+        let first = replies.reserve();
+        let places: Vec<Seq> = (0..100).map(|_| replies.reserve()).collect();
+        for place in places {
+            replies.deliver(place, &[b'x'; 1000], &mut output, &mut pool);
+        }
+        assert_eq!(replies.parked_bytes(), 100_000);
+        replies.deliver(first, b"y", &mut output, &mut pool);
+        assert_eq!((replies.parked_bytes(), output.len()), (0, 100_001));
+    }
+}

@@ -1,0 +1,119 @@
+//! What happens by time alone: requests that wait too long, nodes that are silent, connections to be
+//! tried again. All of it is found by looking at the worker's few upstreams, never at its many clients.
+
+use core::time::Duration;
+
+use super::Engine;
+use super::action::CloseReason;
+use super::upstreams::{Large, State, Step};
+use crate::base::{ClientId, Time, UpstreamId};
+use crate::failover::Fate;
+
+/// How often streams that wait for an upstream are looked at, and idle clients are looked for.
+const SWEEP: Duration = Duration::from_millis(20);
+const IDLE_SWEEP: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Does everything that is due.
+    pub(super) fn expire(&mut self) {
+        let ids: Vec<UpstreamId> = self.upstreams.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            self.expire_upstream(id);
+        }
+        self.expire_held();
+        self.expire_streams();
+        self.retry_links();
+        self.expire_idle();
+    }
+
+    fn expire_upstream(&mut self, id: UpstreamId) {
+        let now = self.now;
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let config = &self.topology.pool(upstream.pool).config;
+        let timeouts = config.timeouts;
+        match upstream.state {
+            // The driver times the connecting itself.
+            State::Connecting => return,
+            State::Handshaking if now.since(upstream.opened) >= timeouts.handshake => {
+                return self.lose(id, CloseReason::Handshake, Fate::Lost);
+            }
+            _ => {}
+        }
+        if upstream.stalled.is_some_and(|since| now.since(since) >= config.limits.stall_limit) {
+            self.close_stalled(id);
+        }
+        if self.is_silent(id) {
+            return self.lose(id, CloseReason::Silent, Fate::Lost);
+        }
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        if !upstream.uploading && upstream.reading {
+            let late = upstream.waits.judge(now - timeouts.request);
+            self.judge_late(id, late);
+        }
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        if upstream.ask_role_at.is_some_and(|at| at <= now) {
+            upstream.ask_role_at = None;
+            self.ask(id, Step::Role, &["ROLE"]);
+        }
+    }
+
+    /// Not one byte came while something was owed, nor did the node answer a PING elsewhere.
+    fn is_silent(&self, id: UpstreamId) -> bool {
+        self.silent_at(id).is_some_and(|at| at <= self.now)
+    }
+
+    /// When an upstream will have been silent for too long.
+    fn silent_at(&self, id: UpstreamId) -> Option<Time> {
+        let upstream = self.upstreams.get(id)?;
+        if upstream.uploading || !upstream.reading || upstream.large == Large::Streaming {
+            return None;
+        }
+        let owed_since = upstream.waits.oldest()?;
+        let pool = self.topology.pool(upstream.pool);
+        let answered = pool.node(upstream.node).map_or(Time::ZERO, |n| n.facts.last_answer());
+        Some(owed_since.max(upstream.last_byte).max(answered) + pool.config.timeouts.dead_after)
+    }
+
+    /// When `expire` has something to do.
+    pub(super) fn due(&self) -> Option<Time> {
+        let upstreams = self.upstreams.iter::<UpstreamId>().filter_map(|(id, u)| {
+            let config = &self.topology.pool(u.pool).config;
+            let handshake = (u.state == State::Handshaking).then(|| u.opened + config.timeouts.handshake);
+            let stalled = u.stalled.map(|since| since + config.limits.stall_limit);
+            let late = (!u.uploading && u.reading)
+                .then(|| u.waits.oldest_unjudged().map(|at| at + config.timeouts.request))
+                .flatten();
+            let silent = if u.state == State::Connecting { None } else { self.silent_at(id) };
+            [handshake, stalled, late, silent, u.ask_role_at].into_iter().flatten().min()
+        });
+        let sweep = (!self.waiting_streams.is_empty()).then(|| self.now + SWEEP);
+        let idle = self.idle_sweep();
+        upstreams.chain(self.next_held_expiry()).chain(self.next_retry()).chain(sweep).chain(idle).min()
+    }
+
+    fn idle_sweep(&self) -> Option<Time> {
+        let wanted = self.topology.pools.iter().any(|p| p.config.timeouts.client_idle > Duration::ZERO);
+        wanted.then(|| self.idle_swept + IDLE_SWEEP)
+    }
+
+    /// Clients that said nothing for `client_idle` and are owed nothing.
+    fn expire_idle(&mut self) {
+        let now = self.now;
+        if self.idle_sweep().is_none_or(|at| at > now) {
+            return;
+        }
+        self.idle_swept = now;
+        let idle: Vec<ClientId> = self
+            .clients
+            .iter()
+            .filter(|(_, c)| {
+                let limit = self.topology.pool(c.pool).config.timeouts.client_idle;
+                limit > Duration::ZERO && c.settled() && now.since(c.session.last) >= limit
+            })
+            .map(|(id, _)| id)
+            .collect();
+        for id in idle {
+            self.close_client(id, CloseReason::Idle);
+        }
+    }
+}

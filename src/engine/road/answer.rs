@@ -1,0 +1,82 @@
+//! Commands that Ketch answers itself: `local` writes the answer, and what it means for the client is
+//! carried out here.
+
+use std::sync::Arc;
+
+use super::Flow;
+use super::local::{self, Args, Context, Effect};
+use crate::base::ClientId;
+use crate::command::Handling;
+use crate::command::{Local, Row};
+use crate::engine::Engine;
+
+/// What a client may say before it has authenticated, as in Redis.
+pub(super) fn before_auth(row: &Row) -> bool {
+    matches!(row.handling, Handling::Local(Local::Auth | Local::Hello | Local::Quit))
+}
+
+impl Engine {
+    pub(super) fn answer(&mut self, id: ClientId, local: Local, request: &[u8]) -> Flow {
+        let Some(client) = self.clients.get(id) else { return Flow::Taken };
+        let snapshot = Arc::clone(&self.topology);
+        let session = &client.session;
+        let address = session.peer.to_string();
+        let context = Context {
+            topology: &snapshot,
+            pool: snapshot.pool(client.pool),
+            listener: snapshot.listener(client.listener),
+            facts: &self.facts,
+            registry: &self.registry,
+            client: local::Client {
+                number: client.number,
+                address: &address,
+                name: &session.name,
+                lib_name: &session.lib_name,
+                lib_version: &session.lib_version,
+                user: session.user.as_deref(),
+                authenticated: client.authenticated,
+                opened: session.opened,
+                last: session.last,
+            },
+            now: self.now,
+            wall: self.wall_at_origin + core::time::Duration::from_nanos(self.now.as_nanos()),
+        };
+        let mut reply = core::mem::take(&mut self.scratch);
+        reply.clear();
+        let effect = local::answer(local, &context, Args::new(request, &self.args), &mut reply);
+        if let Effect::Refused(label) = effect {
+            self.pools[usize::from(client.pool.0)].counters.own_error(label);
+        }
+        if let Some(seq) = self.reserve(id) {
+            self.give(id, seq, &reply);
+        }
+        self.scratch = reply;
+        self.take_effect(id, effect);
+        Flow::Taken
+    }
+
+    fn take_effect(&mut self, id: ClientId, effect: Effect) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let session = &mut client.session;
+        match effect {
+            Effect::None | Effect::Refused(_) => {}
+            Effect::Close => self.close_after_replies(id),
+            Effect::SetName(name) => session.name = name,
+            Effect::SetLibrary(lib_name) => session.lib_name = lib_name,
+            Effect::SetLibraryVersion(version) => session.lib_version = version,
+            Effect::Authenticated(user) => {
+                session.user = Some(user);
+                client.authenticated = true;
+            }
+            Effect::Greeted { user, name } => {
+                if let Some(name) = name {
+                    session.name = name;
+                }
+                if let Some(user) = user {
+                    session.user = Some(user);
+                    client.authenticated = true;
+                }
+            }
+        }
+    }
+}

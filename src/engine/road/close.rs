@@ -1,0 +1,127 @@
+//! How a client ends: with a reason, and without a trace.
+
+use super::error_reply::ErrorReply;
+use crate::base::ClientId;
+use crate::engine::Engine;
+use crate::engine::action::{Action, CloseReason, Party};
+use crate::engine::clients::{OUTPUT_MARK, Pause, Place, StreamTo};
+use crate::engine::upstreams::{Large, Owner};
+use crate::failover::Fate;
+use crate::resp::ProtocolError;
+
+impl Engine {
+    /// It has gone, or goes now: nothing more is owed to it. Its entries at upstreams find nobody.
+    pub(in crate::engine) fn close_client(&mut self, id: ClientId, reason: CloseReason) {
+        for number in self.hold.of_client(id) {
+            self.unhold(number);
+        }
+        let Some(mut client) = self.clients.remove(id) else { return };
+        self.actions.push_back(Action::Close { party: Party::Client(id), reason });
+        let pool = client.pool;
+        self.pools[usize::from(pool.0)].counters.closed(reason.label());
+        if client.counted {
+            self.topology.pool(pool).facts.release_client();
+        }
+        client.output.clear(&mut self.buffers);
+        client.input.clear(&mut self.buffers);
+        if let Some(stream) = client.stream
+            && let StreamTo::Upstream(upstream) = stream.to
+        {
+            // An unfinished request: nothing else could ever be said on that connection.
+            self.lose(upstream, CloseReason::Abandoned, Fate::Lost);
+        }
+        self.drop_large_replies(id);
+    }
+
+    /// A large reply on its way to a client that has gone must not hold up those behind it.
+    fn drop_large_replies(&mut self, id: ClientId) {
+        let orphaned: Vec<_> = self
+            .upstreams
+            .iter()
+            .filter(|(_, u)| u.large != Large::No)
+            .filter(|(_, u)| matches!(u.expected.front(), Some(e) if matches!(e.owner, Owner::Client { client, .. } if client == id)))
+            .map(|(upstream, _)| upstream)
+            .collect();
+        for upstream in orphaned {
+            self.drop_large(upstream);
+        }
+    }
+
+    /// A client's connection is over once it has what it is owed: after QUIT, a protocol error, or when it
+    /// closed its side.
+    pub(in crate::engine) fn finish_if_done(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get(id) else { return };
+        let closing = client.pause.has(Pause::CLOSING);
+        if !closing && !client.eof {
+            return;
+        }
+        // What lies incomplete in its input will never be complete.
+        let unread = !client.input.is_empty() && client.partial.is_none() && !closing;
+        let streaming = client.stream.as_ref().is_some_and(|s| s.to == StreamTo::Waiting);
+        if client.settled() && (closing || (!unread && !streaming && !client.runnable)) {
+            let reason = match () {
+                () if client.eof => CloseReason::Eof,
+                () if client.session.protocol_error => CloseReason::Protocol,
+                () => CloseReason::Quit,
+            };
+            self.close_client(id, reason);
+        } else if client.eof && client.stream.as_ref().is_some_and(|s| s.to != StreamTo::Waiting) {
+            // The rest of its streamed request will never come.
+            self.close_client(id, CloseReason::Eof);
+        }
+    }
+
+    /// The client closed its side: what it had said is still answered.
+    pub(in crate::engine) fn run_or_finish(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get(id) else { return };
+        if !client.input.is_empty() && !client.pause.any() && client.partial.is_none() {
+            self.make_runnable(id);
+        }
+        self.finish_if_done(id);
+    }
+
+    /// No more of its requests are looked at; it is closed after it was given what it is owed.
+    pub(super) fn close_after_replies(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.pause.set(Pause::CLOSING);
+        client.input.clear(&mut self.buffers);
+        client.partial = None;
+        self.set_reading(id);
+        self.finish_if_done(id);
+    }
+
+    /// Redis's own text, behind the replies that are owed, and the end.
+    pub(super) fn protocol_error(&mut self, id: ClientId, error: ProtocolError) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.session.protocol_error = true;
+        let pool = client.pool;
+        self.pools[usize::from(pool.0)].counters.protocol_error(error.label());
+        if let Some(seq) = self.reserve(id) {
+            let mut reply = Vec::new();
+            crate::resp::error(&mut reply, error.text().as_bytes());
+            self.give(id, seq, &reply);
+        }
+        self.close_after_replies(id);
+    }
+
+    /// One client too many.
+    pub(in crate::engine) fn refuse_client(&mut self, id: ClientId) {
+        if let Some(seq) = self.reserve(id) {
+            self.fail(Place { client: id, seq }, ErrorReply::MaxClients);
+        }
+        self.close_after_replies(id);
+    }
+
+    /// Output of a client has gone out.
+    pub(in crate::engine) fn wrote_to_client(&mut self, id: ClientId, n: usize) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        self.pools[usize::from(client.pool.0)].counters.sent.add(n as u64);
+        client.output.consume(n, &mut self.buffers);
+        if client.pause.has(Pause::OUTPUT) && client.output.len() < OUTPUT_MARK / 2 {
+            self.resume(id, Pause::OUTPUT);
+            self.read_large_on(id);
+            self.set_reading(id);
+        }
+        self.finish_if_done(id);
+    }
+}

@@ -1,0 +1,231 @@
+//! The way back: match a reply to the oldest entry, gather, give to the client in its order.
+//!
+//! Delivering never dispatches: a client that is freed by a reply is made runnable, and `settle` goes on
+//! from there.
+
+use super::hold::HeldOwner;
+use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
+use crate::engine::Engine;
+use crate::engine::action::CloseReason;
+use crate::engine::clients::{FLIGHT_MARK, OUTPUT_MARK, Pause};
+use crate::engine::upstreams::{Lane, Large, Owner, State};
+use crate::failover::{self, Fate};
+use crate::resp::{self, ReplyScan};
+
+impl Engine {
+    /// Bytes of a node: each reply that is whole is matched; the beginning of one is kept or passed on.
+    pub(in crate::engine) fn take_replies(&mut self, id: UpstreamId, bytes: &[u8]) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        upstream.last_byte = self.now;
+        if let Some(link) = self.pools[usize::from(upstream.pool.0)].links.get(&upstream.node) {
+            link.counters.received.add(bytes.len() as u64);
+        }
+        let mut at = 0;
+        while at < bytes.len() {
+            let Some(upstream) = self.upstreams.get_mut(id) else { return };
+            match upstream.scanner.advance(&bytes[at..]) {
+                ReplyScan::Done(n) => {
+                    let piece = &bytes[at..at + n];
+                    at += n;
+                    match upstream.large {
+                        Large::No if upstream.partial.is_empty() => self.matched(id, piece),
+                        Large::No | Large::Kept => {
+                            upstream.large = Large::No;
+                            let mut whole = core::mem::take(&mut upstream.partial);
+                            whole.extend_from_slice(piece);
+                            self.matched(id, &whole);
+                            self.buffers.give(whole);
+                        }
+                        Large::Streaming | Large::Dropped => self.last_piece(id, piece),
+                    }
+                }
+                ReplyScan::More => return self.piece(id, &bytes[at..]),
+                ReplyScan::Error(_) => return self.lose(id, CloseReason::BadReply, Fate::Lost),
+            }
+        }
+        self.drained(id);
+    }
+
+    /// A whole reply belongs to the oldest entry.
+    fn matched(&mut self, id: UpstreamId, reply: &[u8]) {
+        let telling = matches!(reply.first(), Some(b'-' | b'!'));
+        if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id)) {
+            return;
+        }
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        let Some(entry) = upstream.answered(&mut self.buffers) else {
+            // A reply that nobody asked for, or before its request was written: the two sides do not mean
+            // the same thing any more.
+            return self.lose(id, CloseReason::BadReply, Fate::Lost);
+        };
+        match entry.owner {
+            Owner::Client { client, seq } => {
+                let Some(c) = self.clients.get_mut(client) else { return };
+                let cleared = c.roads.remove(shard);
+                c.deliver(seq, reply, &mut self.buffers);
+                self.given(client);
+                if cleared {
+                    self.road_cleared(client, pool, shard);
+                }
+            }
+            Owner::Part { gather, part } => {
+                self.off_road(gather, pool, shard);
+                self.give_part(gather, part, reply);
+            }
+            Owner::Own(step) => self.own_answer(id, step, reply),
+            Owner::Nobody => {}
+        }
+    }
+
+    /// A part's reply is one less that its client is owed on that road.
+    fn off_road(&mut self, gather: super::GatherId, pool: PoolId, shard: ShardId) {
+        if let Some(id) = self.gathers.get(gather).map(|g| g.client)
+            && let Some(client) = self.clients.get_mut(id)
+            && client.roads.remove(shard)
+        {
+            self.road_cleared(id, pool, shard);
+        }
+    }
+
+    /// A client is owed nothing of this shard any more.
+    #[inline]
+    pub(super) fn road_cleared(&mut self, id: ClientId, pool: PoolId, shard: ShardId) {
+        let Some(client) = self.clients.get(id) else { return };
+        let (held, streams) = (client.held > 0, client.stream.is_some());
+        if held {
+            self.release(pool, shard);
+        }
+        if streams {
+            self.streams.push(id);
+        }
+    }
+
+    /// Gives a client the reply of one of its places.
+    #[inline]
+    pub(in crate::engine) fn give(&mut self, id: ClientId, seq: u32, reply: &[u8]) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.deliver(seq, reply, &mut self.buffers);
+        self.given(id);
+    }
+
+    /// A client's output may have grown.
+    #[inline]
+    pub(super) fn given(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if !client.dirty && !client.output.is_empty() {
+            client.dirty = true;
+            self.dirty.push_back(crate::engine::action::Party::Client(id));
+        }
+        if client.pause.has(Pause::FLIGHT) && client.replies.owed() < FLIGHT_MARK / 2 {
+            self.resume(id, Pause::FLIGHT);
+        }
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let waiting = client.output.len() + client.replies.parked_bytes();
+        if waiting > OUTPUT_MARK {
+            if client.output.len() > OUTPUT_MARK {
+                client.pause.set(Pause::OUTPUT);
+            }
+            let limit = self.topology.pool(client.pool).config.limits.output_limit.as_usize();
+            if waiting > limit {
+                return self.close_client(id, CloseReason::OutputLimit);
+            }
+            self.set_reading(id);
+        }
+    }
+
+    /// One part of a split request has its reply.
+    pub(super) fn give_part(&mut self, gather_id: super::GatherId, part: u32, reply: &[u8]) {
+        let Some(gather) = self.gathers.get_mut(gather_id) else { return };
+        let Some(client) = self.clients.get(gather.client) else {
+            return self.gathers.end(gather_id);
+        };
+        let pool = client.pool;
+        let limit = self.topology.pool(pool).config.limits.gather_limit;
+        let mut error = Vec::new();
+        let too_large = gather.bytes() + reply.len() > limit.as_usize();
+        if too_large {
+            let name = &self.topology.pool(pool).config.name;
+            super::ErrorReply::GatherLimit { pool: name, limit }.write(&mut error);
+        }
+        if gather.part(part, if too_large { &error } else { reply }) {
+            self.join(gather_id);
+        }
+    }
+
+    /// The last part is in.
+    fn join(&mut self, gather_id: super::GatherId) {
+        let Some(gather) = self.gathers.get(gather_id) else { return };
+        let (client, seq) = (gather.client, gather.seq);
+        let mut reply = core::mem::take(&mut self.scratch);
+        reply.clear();
+        gather.join(&mut reply);
+        self.gathers.end(gather_id);
+        if reply.first() == Some(&b'-')
+            && let Some(c) = self.clients.get(client)
+        {
+            self.pools[usize::from(c.pool.0)].counters.node_error(resp::error_code(&reply));
+        }
+        self.give(client, seq, &reply);
+        self.scratch = reply;
+    }
+
+    /// After a batch of replies: wake who waited for room, and reuse an upstream that owes nothing.
+    fn drained(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        if !upstream.waiting.is_empty() {
+            let limit = self.topology.pool(upstream.pool).config.limits.upstream_buffer.as_usize();
+            if upstream.out.unanswered() < limit / 2 {
+                for client in core::mem::take(&mut upstream.waiting) {
+                    self.resume(client, Pause::UPSTREAM);
+                }
+            }
+        }
+        self.idle_if_done(id);
+    }
+
+    pub(super) fn idle_if_done(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        let special = upstream.private || upstream.lane == Lane::Bulk || upstream.state == State::Draining;
+        if special && upstream.expected.is_empty() && upstream.state != State::Handshaking {
+            let free = upstream.lane != Lane::Bulk || !self.is_spare(id);
+            if free {
+                self.became_idle(id);
+            }
+        }
+    }
+
+    /// Does the upstream stand among the idle ones already?
+    fn is_spare(&self, id: UpstreamId) -> bool {
+        self.upstreams.get(id).is_some_and(|u| {
+            self.pools[usize::from(u.pool.0)].links.get(&u.node).is_some_and(|link| link.bulk.contains(&id))
+        })
+    }
+
+    /// Whether an error reply was more than the client's business, and has been dealt with.
+    fn judge_answer(&mut self, id: UpstreamId, reply: &[u8]) -> bool {
+        let Some(upstream) = self.upstreams.get(id) else { return true };
+        let Some(front) = upstream.expected.front().copied() else { return false };
+        if matches!(front.owner, Owner::Client { .. } | Owner::Part { .. }) {
+            if failover::is_telling(reply) {
+                return self.judge_telling(id, front, reply);
+            }
+            if let Owner::Client { .. } = front.owner {
+                self.pools[usize::from(upstream.pool.0)].counters.node_error(resp::error_code(reply));
+            }
+        }
+        false
+    }
+
+    /// Whose request an entry is.
+    pub(super) fn owner_of(&self, owner: Owner) -> Option<HeldOwner> {
+        match owner {
+            Owner::Client { client, seq } => Some(HeldOwner::Client { client, seq }),
+            Owner::Part { gather, part } => {
+                let g = self.gathers.get(gather)?;
+                Some(HeldOwner::Part { client: g.client, seq: g.seq, gather, part })
+            }
+            Owner::Own(_) | Owner::Nobody => None,
+        }
+    }
+}

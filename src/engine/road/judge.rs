@@ -1,0 +1,375 @@
+//! What becomes of requests that did not simply get their reply. `failover::verdict` decides; here it is
+//! carried out: sent again, held, answered with an error, passed on.
+
+use std::sync::Arc;
+
+use super::error_reply::ErrorReply;
+use super::hold::{Held, HeldOwner, Why};
+use crate::base::{PoolId, ShardId, UpstreamId};
+use crate::command::{self, Group, Row};
+use crate::engine::Engine;
+use crate::engine::action::{Action, CloseReason};
+use crate::engine::clients::{Place, StreamTo};
+use crate::engine::upstreams::{Expected, Large, Owner, Step, Upstream};
+use crate::failover::{Fate, Kind, Past, Verdict, verdict};
+use crate::resp;
+use crate::topology::{HoldReason, Observation};
+
+/// A request that is being judged.
+struct Case<'a> {
+    owner: HeldOwner,
+    pool: PoolId,
+    shard: ShardId,
+    row: &'static Row,
+    request: &'a [u8],
+    attempts: u8,
+}
+
+impl Engine {
+    /// Every request of a lost upstream gets its verdict, in order.
+    pub(in crate::engine) fn judge_lost(&mut self, id: UpstreamId, upstream: &mut Upstream, fate: Fate<'_>) {
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        let mut from = 0;
+        let entries = core::mem::take(&mut upstream.expected);
+        for (i, entry) in entries.into_iter().enumerate() {
+            let (request, written) = upstream.out.request(from, entry.length as usize);
+            from += entry.length as usize;
+            let Some(owner) = self.owner_of(entry.owner) else { continue };
+            self.leave_road(owner, pool, shard);
+            let fate = match () {
+                () if i == 0 && upstream.large == Large::Streaming => Fate::ReplyCut,
+                () if entry.streamed => self.cut_stream(id, owner, fate),
+                () if !written => Fate::NotSent,
+                () => fate,
+            };
+            let row = command::row(entry.row);
+            self.carry_out(Case { owner, pool, shard, row, request, attempts: entry.attempts }, fate);
+        }
+    }
+
+    /// A streamed request's upstream is gone: what is still to come of the request is dropped.
+    fn cut_stream<'a>(&mut self, id: UpstreamId, owner: HeldOwner, fate: Fate<'a>) -> Fate<'a> {
+        if let Some(client) = self.clients.get_mut(owner.client())
+            && let Some(stream) = client.stream.as_mut()
+            && stream.to == StreamTo::Upstream(id)
+        {
+            stream.to = StreamTo::Nowhere;
+            self.resume_stream(owner.client());
+            return Fate::StreamCut;
+        }
+        // It went out whole, but was not kept: nothing could be sent again.
+        if fate == Fate::Deposed { Fate::Deposed } else { Fate::Lost }
+    }
+
+    /// The client's road is one request shorter.
+    pub(super) fn leave_road(&mut self, owner: HeldOwner, pool: PoolId, shard: ShardId) {
+        if let Some(client) = self.clients.get_mut(owner.client())
+            && client.roads.remove(shard)
+        {
+            self.road_cleared(owner.client(), pool, shard);
+        }
+    }
+
+    fn carry_out(&mut self, case: Case<'_>, fate: Fate<'_>) {
+        let snapshot = Arc::clone(self.topology.pool(case.pool));
+        let kind = if case.row.is_read() { Kind::Read } else { Kind::Write };
+        let past = Past {
+            attempts: u32::from(case.attempts),
+            read_retries: snapshot.config.read_retries,
+            scripted: scripted(case.row),
+            overtaken: false,
+        };
+        let names = (snapshot.config.name.as_str(), &*snapshot.shard(case.shard).name);
+        let (pool, shard) = names;
+        let counters = &self.pools[usize::from(case.pool.0)].counters.shards[usize::from(case.shard.0)];
+        let kept = !case.request.is_empty();
+        match verdict(kind, fate, past) {
+            Verdict::SendAgain | Verdict::SendAgainDoubting | Verdict::HoldForPrimary if kept => {
+                let resent =
+                    if kind == Kind::Read { &counters.resent_reads } else { &counters.resent_writes };
+                resent.inc();
+                self.hold_again(case, fate, Why::Shard(HoldReason::NoPrimary));
+            }
+            Verdict::SendAgain
+            | Verdict::SendAgainDoubting
+            | Verdict::HoldForPrimary
+            | Verdict::NotApplied => {
+                self.fail_owner(case.owner, ErrorReply::NotApplied { pool, shard });
+            }
+            Verdict::OutcomeUnknown => {
+                counters.unknown.inc();
+                self.fail_owner(case.owner, ErrorReply::OutcomeUnknown { pool, shard });
+            }
+            Verdict::SendElsewhere | Verdict::TimeoutError => {
+                let after = snapshot.config.timeouts.request;
+                self.fail_owner(case.owner, ErrorReply::Timeout { pool, shard, after });
+            }
+            Verdict::ShardDown => {
+                let since = self.now.since(snapshot.shard(case.shard).since);
+                self.fail_owner(case.owner, ErrorReply::ShardDown { pool, shard, since });
+            }
+            Verdict::CloseClient => self.close_client(case.owner.client(), CloseReason::ReplyCut),
+            Verdict::AskRole => {
+                if let Fate::Answered(_) = fate {
+                    self.hold_again(case, fate, Why::Shard(HoldReason::Moving));
+                }
+            }
+            Verdict::PassOn => {
+                if let Fate::Answered(reply) = fate {
+                    self.answer_owner(case.owner, reply);
+                }
+            }
+            Verdict::Drop => {}
+        }
+    }
+
+    /// Back to the waiting place, in the client's order.
+    fn hold_again(&mut self, case: Case<'_>, fate: Fate<'_>, why: Why) {
+        let refused = match fate {
+            Fate::Answered(reply) => Some(reply.into()),
+            _ => None,
+        };
+        let client = case.owner.client();
+        if self.hold_is_full(case.pool) {
+            let snapshot = Arc::clone(self.topology.pool(case.pool));
+            let since = self.now.since(snapshot.shard(case.shard).since);
+            let (pool, shard) = (snapshot.config.name.as_str(), &*snapshot.shard(case.shard).name);
+            return self.fail_owner(case.owner, ErrorReply::ShardDown { pool, shard, since });
+        }
+        self.hold_request(Held {
+            owner: case.owner,
+            pool: case.pool,
+            shard: case.shard,
+            row: case.row.id(),
+            request: case.request.to_vec(),
+            attempts: case.attempts.saturating_add(1),
+            since: self.now,
+            why,
+            refused,
+        });
+        if let Some(head) = self.clients.get(client).map(|c| c.replies.head()) {
+            self.hold.sort(client, case.shard, head);
+        }
+        self.release(case.pool, case.shard);
+    }
+
+    /// A telling error is the answer to the oldest entry: READONLY, LOADING and the like. True if it has
+    /// been dealt with.
+    pub(super) fn judge_telling(&mut self, id: UpstreamId, front: Expected, reply: &[u8]) -> bool {
+        let Some(owner) = self.owner_of(front.owner) else { return false };
+        let Some(upstream) = self.upstreams.get_mut(id) else { return true };
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        let row = command::row(front.row);
+        let kind = if row.is_read() { Kind::Read } else { Kind::Write };
+        let past = Past { scripted: scripted(row), ..Past::default() };
+        let fate = Fate::Answered(reply);
+        let decided = verdict(kind, fate, past);
+        if decided == Verdict::PassOn {
+            return false;
+        }
+        let request = upstream.out.front(front.length as usize).to_vec();
+        if upstream.answered(&mut self.buffers).is_none() {
+            self.lose(id, CloseReason::BadReply, Fate::Lost);
+            return true;
+        }
+        self.leave_road(owner, pool, shard);
+        if front.streamed {
+            self.streamed_refused(id, owner);
+        }
+        self.actions.push_back(Action::Report(Observation::TopologyDoubted { pool, shard }));
+        self.doubt(id, reply);
+        let case = Case { owner, pool, shard, row, request: &request, attempts: front.attempts };
+        if decided == Verdict::AskRole {
+            self.hold_again(case, fate, Why::Doubted(id));
+        } else if front.streamed {
+            self.carry_out(case, Fate::StreamCut);
+        } else {
+            self.carry_out(case, fate);
+        }
+        true
+    }
+
+    /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so.
+    fn doubt(&mut self, id: UpstreamId, reply: &[u8]) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let asked = upstream.expected.iter().any(|e| e.owner == Owner::Own(Step::Role));
+        if upstream.may_write() {
+            upstream.state = crate::engine::upstreams::State::Ready { primary: false };
+        }
+        if !asked {
+            self.ask(id, Step::Role, &["ROLE"]);
+        }
+        if resp::error_code(reply) == b"LOADING"
+            && let Some(upstream) = self.upstreams.get(id)
+        {
+            let (pool, node) = (upstream.pool, upstream.node);
+            let failure = crate::topology::NodeFailure::Loading;
+            self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
+        }
+    }
+
+    /// ROLE has been answered on an upstream whose scripts gave telling errors.
+    pub(in crate::engine) fn judge_doubted(&mut self, id: UpstreamId, primary: bool) {
+        let doubted: Vec<u64> =
+            self.hold.iter().filter(|(_, h)| h.why == Why::Doubted(id)).map(|(n, _)| n).collect();
+        for number in doubted {
+            if primary {
+                self.pass_refusal_on(number);
+            } else if let Some(held) = self.hold.get_mut(number) {
+                held.why = Why::Shard(HoldReason::Moving);
+            }
+        }
+    }
+
+    /// What the node said is the answer after all.
+    pub(super) fn pass_refusal_on(&mut self, number: u64) {
+        if let Some(held) = self.unhold(number)
+            && let Some(refused) = held.refused
+        {
+            self.answer_owner(held.owner, &refused);
+        }
+    }
+
+    /// A reply came behind a request of the same client and shard that was refused as not executed and is
+    /// held. A read's is thrown away, and the read sent again behind the held one; a write was executed,
+    /// so the refused ones before it can't be sent again without changing the order: their errors are
+    /// passed on. True if the reply has been dealt with.
+    pub(super) fn rewinds(&mut self, id: UpstreamId) -> bool {
+        let Some(upstream) = self.upstreams.get(id) else { return false };
+        let Some(front) = upstream.expected.front().copied() else { return false };
+        let Some(owner) = self.owner_of(front.owner) else { return false };
+        let Some(client) = self.clients.get(owner.client()) else { return false };
+        if client.held == 0 {
+            return false;
+        }
+        let (pool, shard, head) = (upstream.pool, upstream.shard, client.replies.head());
+        let place = owner.seq().wrapping_sub(head);
+        let refused: Vec<u64> = self
+            .hold
+            .of_client_and_shard(owner.client(), shard)
+            .into_iter()
+            .filter(|n| {
+                self.hold
+                    .get(*n)
+                    .is_some_and(|h| h.refused.is_some() && h.owner.seq().wrapping_sub(head) < place)
+            })
+            .collect();
+        if refused.is_empty() {
+            return false;
+        }
+        let row = command::row(front.row);
+        if !row.is_read() || front.streamed {
+            refused.into_iter().for_each(|number| self.pass_refusal_on(number));
+            return false;
+        }
+        let Some(upstream) = self.upstreams.get_mut(id) else { return true };
+        let request = upstream.out.front(front.length as usize).to_vec();
+        if upstream.answered(&mut self.buffers).is_none() {
+            self.lose(id, CloseReason::BadReply, Fate::Lost);
+            return true;
+        }
+        self.leave_road(owner, pool, shard);
+        let case = Case { owner, pool, shard, row, request: &request, attempts: front.attempts };
+        self.hold_again(case, Fate::NotSent, Why::Behind);
+        true
+    }
+
+    /// Requests on an upstream whose time is up: they are judged, their entries stay as nobody's, and the
+    /// late replies are dropped.
+    pub(in crate::engine) fn judge_late(&mut self, id: UpstreamId, late: core::ops::Range<usize>) {
+        for index in late {
+            let Some(upstream) = self.upstreams.get_mut(id) else { return };
+            let (pool, shard, node) = (upstream.pool, upstream.shard, upstream.node);
+            let from: usize = upstream.expected.iter().take(index).map(|e| e.length as usize).sum();
+            let Some(entry) = upstream.expected.get_mut(index) else { return };
+            let exempt = index == 0 && upstream.large != Large::No;
+            let owner = core::mem::replace(&mut entry.owner, Owner::Nobody);
+            if let Owner::Own(step) = owner {
+                entry.owner = Owner::Own(step);
+                continue;
+            }
+            if exempt {
+                entry.owner = owner;
+                continue;
+            }
+            let entry = *entry;
+            let request = upstream.out.request(from, entry.length as usize).0.to_vec();
+            let Some(owner) = self.owner_of(owner) else { continue };
+            self.leave_road(owner, pool, shard);
+            if let Some(link) = self.pools[usize::from(pool.0)].links.get(&node) {
+                link.counters.timeouts.inc();
+            }
+            let row = command::row(entry.row);
+            if row.is_read()
+                && entry.attempts == 0
+                && !entry.streamed
+                && self.elsewhere(id, owner, row, &request)
+            {
+                continue;
+            }
+            let case = Case { owner, pool, shard, row, request: &request, attempts: entry.attempts };
+            // One that lies unwritten before a full socket may still be written: its outcome is as open.
+            self.carry_out(case, Fate::TimedOut);
+        }
+    }
+
+    /// Sends a read that got no reply once more, to another node, if one may take it now.
+    fn elsewhere(&mut self, id: UpstreamId, owner: HeldOwner, row: &'static Row, request: &[u8]) -> bool {
+        let Some(upstream) = self.upstreams.get(id) else { return false };
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        let Some(client) = self.clients.get(owner.client()) else { return false };
+        if client.roads.get(shard).is_some() || self.hold.holds(owner.client(), shard) {
+            return false;
+        }
+        let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
+        let reads = client.reads;
+        let others = routes.replicas.iter().filter(|_| reads != crate::config::ReadPolicy::Primary);
+        let other = others.copied().chain(routes.primary).find(|other| *other != id);
+        match other {
+            Some(other) => {
+                self.enqueue(other, owner, row, request, 1);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Answers whoever owns a request with an error of Ketch's own.
+    pub(super) fn fail_owner(&mut self, owner: HeldOwner, error: ErrorReply<'_>) {
+        match owner {
+            HeldOwner::Client { client, seq } => self.fail(Place { client, seq }, error),
+            HeldOwner::Part { client, .. } => {
+                if let Some(c) = self.clients.get(client) {
+                    self.pools[usize::from(c.pool.0)].counters.own_error(error.label());
+                }
+                let mut reply = Vec::new();
+                error.write(&mut reply);
+                self.answer_owner(owner, &reply);
+            }
+        }
+    }
+
+    /// Gives whoever owns a request its reply.
+    pub(super) fn answer_owner(&mut self, owner: HeldOwner, reply: &[u8]) {
+        match owner {
+            HeldOwner::Client { client, seq } => self.give(client, seq, reply),
+            HeldOwner::Part { gather, part, .. } => self.give_part(gather, part, reply),
+        }
+    }
+
+    /// Answers a client's place with an error of Ketch's own.
+    pub(super) fn fail(&mut self, place: Place, error: ErrorReply<'_>) {
+        let Some(client) = self.clients.get(place.client) else { return };
+        self.pools[usize::from(client.pool.0)].counters.own_error(error.label());
+        let mut reply = core::mem::take(&mut self.scratch);
+        reply.clear();
+        error.write(&mut reply);
+        self.give(place.client, place.seq, &reply);
+        self.scratch = reply;
+    }
+}
+
+/// Scripts and functions: an error of theirs may come after they have written.
+fn scripted(row: &Row) -> bool {
+    row.group == Group::Scripting
+}

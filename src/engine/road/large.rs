@@ -1,0 +1,184 @@
+//! Replies that are too large to keep: from 64 KiB on they pass to their client in pieces.
+//!
+//! Such a reply makes its upstream private: nothing new is put behind it. While its client is not at the
+//! head of its order the reply is kept, against the client's `output_limit`; pausing the upstream then
+//! could stop the pool (X asks A then B, Y asks B then A, all replies large). Once its client is at the
+//! head, the upstream is paused while the client reads slowly: as long as it likes if nobody is behind,
+//! else for `stall_limit`, and then the client is closed.
+
+use crate::base::{ClientId, UpstreamId};
+use crate::engine::Engine;
+use crate::engine::action::{Action, CloseReason, Party};
+use crate::engine::clients::OUTPUT_MARK;
+use crate::engine::upstreams::{Large, Owner};
+use crate::failover::Fate;
+
+/// A reply larger than this is not kept whole.
+pub(crate) const LARGE: usize = 64 * 1024;
+
+/// Ketch's own questions have short answers.
+const OWN_ANSWER: usize = 64 * 1024;
+
+impl Engine {
+    /// A piece of a reply whose end has not come yet.
+    pub(super) fn piece(&mut self, id: UpstreamId, piece: &[u8]) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        match upstream.large {
+            Large::Dropped => return,
+            Large::Streaming => return self.pass_on(id, piece),
+            Large::No | Large::Kept => {}
+        }
+        if upstream.partial.capacity() == 0 {
+            upstream.partial = self.buffers.take();
+        }
+        upstream.partial.extend_from_slice(piece);
+        if upstream.partial.len() > LARGE {
+            self.grew_large(id);
+        }
+    }
+
+    /// A reply has turned out to be large.
+    fn grew_large(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let (pool, kept) = (upstream.pool, upstream.partial.len());
+        let Some(front) = upstream.expected.front().copied() else {
+            return self.lose(id, CloseReason::BadReply, Fate::Lost);
+        };
+        match front.owner {
+            Owner::Client { client, seq } => {
+                let first = upstream.large == Large::No;
+                upstream.large = Large::Kept;
+                if first {
+                    self.make_private(id);
+                }
+                let Some(c) = self.clients.get(client) else { return self.drop_large(id) };
+                let limit = self.topology.pool(pool).config.limits.output_limit.as_usize();
+                if c.replies.is_head(seq) {
+                    self.begin_passing(id);
+                } else if kept + c.replies.parked_bytes() + c.output.len() > limit {
+                    self.close_client(client, CloseReason::OutputLimit);
+                }
+            }
+            Owner::Part { gather, .. } => {
+                let limit = self.topology.pool(pool).config.limits.gather_limit.as_usize();
+                if self.gathers.get(gather).is_none_or(|g| kept + g.bytes() > limit) {
+                    self.drop_part(id);
+                }
+            }
+            Owner::Own(_) if kept > OWN_ANSWER => self.lose(id, CloseReason::BadReply, Fate::Lost),
+            Owner::Own(_) => {}
+            Owner::Nobody => self.drop_large(id),
+        }
+    }
+
+    /// A part that passed `gather_limit`: its end is still to come, but nobody will see it.
+    fn drop_part(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        let Some(front) = upstream.expected.front_mut() else { return };
+        let owner = core::mem::replace(&mut front.owner, Owner::Nobody);
+        let Some(owner) = self.owner_of(owner) else { return self.drop_large(id) };
+        self.leave_road(owner, pool, shard);
+        let config = &self.topology.pool(pool).config;
+        let (name, limit) = (config.name.clone(), config.limits.gather_limit);
+        self.fail_owner(owner, super::ErrorReply::GatherLimit { pool: &name, limit });
+        self.drop_large(id);
+    }
+
+    /// Its client is at the head: what is here goes out, the rest follows as it comes.
+    fn begin_passing(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        upstream.large = Large::Streaming;
+        let kept = core::mem::take(&mut upstream.partial);
+        self.pass_on(id, &kept);
+        self.buffers.give(kept);
+    }
+
+    fn pass_on(&mut self, id: UpstreamId, piece: &[u8]) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let behind = upstream.expected.len() > 1;
+        let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner) else {
+            return self.drop_large(id);
+        };
+        let Some(c) = self.clients.get_mut(client) else { return self.drop_large(id) };
+        c.output.extend(piece, &mut self.buffers);
+        let full = c.output.len() > OUTPUT_MARK;
+        if full {
+            c.pause.set(crate::engine::clients::Pause::OUTPUT);
+            upstream.stalled = behind.then_some(self.now);
+            if upstream.reading {
+                upstream.reading = false;
+                self.actions.push_back(Action::Read { party: Party::Upstream(id), on: false });
+            }
+        }
+        self.mark_client_dirty(client);
+    }
+
+    /// The end of a reply that was passed on, or dropped, in pieces.
+    pub(super) fn last_piece(&mut self, id: UpstreamId, piece: &[u8]) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let passed = core::mem::replace(&mut upstream.large, Large::No) == Large::Streaming;
+        upstream.stalled = None;
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        let Some(entry) = upstream.answered(&mut self.buffers) else {
+            return self.lose(id, CloseReason::BadReply, Fate::Lost);
+        };
+        let Owner::Client { client, .. } = entry.owner else { return };
+        let Some(c) = self.clients.get_mut(client) else { return };
+        let cleared = c.roads.remove(shard);
+        if passed {
+            c.output.extend(piece, &mut self.buffers);
+            c.replies.advance(&mut c.output, &mut self.buffers);
+        }
+        self.given(client);
+        if cleared {
+            self.road_cleared(client, pool, shard);
+        }
+    }
+
+    /// Nobody will see the rest of this reply.
+    pub(super) fn drop_large(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        upstream.large = Large::Dropped;
+        upstream.stalled = None;
+        let kept = core::mem::take(&mut upstream.partial);
+        self.buffers.give(kept);
+        self.read_upstream_on(id);
+    }
+
+    fn read_upstream_on(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        if !upstream.reading {
+            upstream.reading = true;
+            upstream.last_byte = self.now;
+            self.actions.push_back(Action::Read { party: Party::Upstream(id), on: true });
+        }
+    }
+
+    /// A client has room again: the upstream whose large reply it is reading goes on.
+    pub(super) fn read_large_on(&mut self, client: ClientId) {
+        let paused: Vec<UpstreamId> = self
+            .upstreams
+            .iter()
+            .filter(|(_, u)| !u.reading)
+            .filter(|(_, u)| matches!(u.expected.front(), Some(e) if matches!(e.owner, Owner::Client { client: c, .. } if c == client)))
+            .map(|(id, _)| id)
+            .collect();
+        for id in paused {
+            if let Some(upstream) = self.upstreams.get_mut(id) {
+                upstream.stalled = None;
+            }
+            self.read_upstream_on(id);
+        }
+    }
+
+    /// Others have waited behind a slow client's large reply for `stall_limit`.
+    pub(in crate::engine) fn close_stalled(&mut self, id: UpstreamId) {
+        if let Some(upstream) = self.upstreams.get_mut(id)
+            && let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner)
+        {
+            upstream.stalled = None;
+            self.close_client(client, CloseReason::Stalled);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The answers that Ketch gives itself: pure functions from what a client asked, and what there is to
+//! see, to RESP2 bytes.
+//!
+//! An answer changes nothing. What should become of the client (a name, a user, its end) is returned
+//! as an [`Effect`], so that these functions know neither the engine's types nor its order of replies.
+//! Texts of errors are Redis's own, since clients look for them.
+//!
+//! One file a family: `hello`, `auth`, `client_cmd`, `command_cmd` (with `command_docs` and `describe`),
+//! `info`, `config_cmd`, `role`, `simple`. `refusal` has every error, `glob` Redis's patterns.
+
+mod auth;
+mod client_cmd;
+mod command_cmd;
+mod command_docs;
+mod config_cmd;
+mod describe;
+mod glob;
+mod hello;
+mod info;
+mod refusal;
+mod role;
+mod simple;
+
+#[cfg(test)]
+mod fixture;
+
+use core::time::Duration;
+
+use crate::base::Time;
+use crate::command::Local;
+use crate::metrics::Registry;
+use crate::resp::Span;
+use crate::topology::{ListenerInfo, Pool, ProcessFacts, Topology};
+
+use self::refusal::Refusal;
+
+/// The version of Redis whose answers these are; clients choose what they send by it.
+const REDIS_VERSION: &str = "7.0.15";
+
+/// What an answer may look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) topology: &'a Topology,
+    /// The pool that the client's listener belongs to.
+    pub(crate) pool: &'a Pool,
+    pub(crate) listener: &'a ListenerInfo,
+    pub(crate) facts: &'a ProcessFacts,
+    pub(crate) registry: &'a Registry,
+    pub(crate) client: Client<'a>,
+    pub(crate) now: Time,
+    /// Since 1970.
+    pub(crate) wall: Duration,
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+pub(crate) struct Client<'a> {
+    /// Unique in the process.
+    pub(crate) number: u64,
+    /// `HOST:PORT` of the client's end.
+    pub(crate) address: &'a str,
+    /// Empty where it was not told.
+    pub(crate) name: &'a [u8],
+    pub(crate) lib_name: &'a [u8],
+    pub(crate) lib_version: &'a [u8],
+    /// `None` before authentication, and where the pool has no users.
+    pub(crate) user: Option<&'a str>,
+    /// May send commands: it gave a password, or the pool asks for none.
+    pub(crate) authenticated: bool,
+    pub(crate) opened: Time,
+    /// When it last sent a request.
+    pub(crate) last: Time,
+}
+
+/// What becomes of the client. Its answer was appended in each case.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Effect {
+    None,
+    /// The answer is an error; the metric label.
+    Refused(&'static str),
+    /// Close it once the answer is written.
+    Close,
+    /// Its name from now on; empty = none.
+    SetName(Vec<u8>),
+    SetLibrary(Vec<u8>),
+    SetLibraryVersion(Vec<u8>),
+    /// It is this user of the pool from now on.
+    Authenticated(String),
+    /// Both from one HELLO; what is `None` stays as it is.
+    Greeted {
+        user: Option<String>,
+        name: Option<Vec<u8>>,
+    },
+}
+
+/// A request's arguments, the command's name first.
+#[derive(Clone, Copy)]
+pub(crate) struct Args<'a> {
+    request: &'a [u8],
+    spans: &'a [Span],
+}
+
+type Answer<'a> = Result<Effect, Refusal<'a>>;
+
+impl<'a> Args<'a> {
+    pub(crate) fn new(request: &'a [u8], spans: &'a [Span]) -> Args<'a> {
+        Args { request, spans }
+    }
+
+    fn len(self) -> usize {
+        self.spans.len()
+    }
+
+    /// Empty where there is no such argument.
+    fn get(self, index: usize) -> &'a [u8] {
+        self.spans.get(index).map_or(&[], |span| span.of(self.request))
+    }
+
+    fn is(self, index: usize, word: &str) -> bool {
+        self.get(index).eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    fn from(self, index: usize) -> Args<'a> {
+        Args { request: self.request, spans: self.spans.get(index..).unwrap_or_default() }
+    }
+
+    fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        self.spans.iter().map(move |span| span.of(self.request))
+    }
+}
+
+/// Answers a request whose row says `local`, appending one reply to `out`. Its number of arguments fits
+/// its arity, and the client may send this command (checked by the caller, NOAUTH included).
+pub(crate) fn answer(local: Local, cx: &Context<'_>, args: Args<'_>, out: &mut Vec<u8>) -> Effect {
+    let start = out.len();
+    choose(local, cx, args, out).unwrap_or_else(|refusal| {
+        out.truncate(start);
+        refusal.write(out);
+        Effect::Refused(refusal.label())
+    })
+}
+
+fn choose<'a>(local: Local, cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
+    match local {
+        Local::Ping => simple::ping(args, out),
+        Local::Echo => simple::echo(args, out),
+        Local::Quit => simple::quit(out),
+        Local::Select => simple::select(cx, args, out),
+        Local::Lolwut => simple::lolwut(out),
+        Local::Time => simple::time(cx, out),
+        Local::Readonly | Local::Readwrite => Err(Refusal::NoCluster),
+        Local::Auth => auth::auth(cx, args, out),
+        Local::Hello => hello::hello(cx, args, out),
+        Local::ClientSetname => client_cmd::setname(args, out),
+        Local::ClientGetname => client_cmd::getname(cx, out),
+        Local::ClientSetinfo => client_cmd::setinfo(args, out),
+        Local::ClientId => client_cmd::id(cx, out),
+        Local::ClientInfo => client_cmd::info(cx, out),
+        Local::Command => command_cmd::all(out),
+        Local::CommandCount => command_cmd::count(out),
+        Local::CommandInfo => command_cmd::info(args, out),
+        Local::CommandList => command_cmd::list(args, out),
+        Local::CommandGetkeys => command_cmd::getkeys(args, out),
+        Local::CommandGetkeysandflags => command_cmd::getkeysandflags(args, out),
+        Local::CommandDocs => command_docs::docs(args, out),
+        Local::Info => info::info(cx, args, out),
+        Local::ConfigGet => config_cmd::get(cx, args, out),
+        Local::Role => role::role(cx, out),
+    }
+}
+
+/// An integer as Redis reads one: no plus sign, no leading zeros, no "-0", nothing around it.
+fn integer(text: &[u8]) -> Option<i64> {
+    let number: i64 = core::str::from_utf8(text).ok()?.parse().ok()?;
+    (itoa::Buffer::new().format(number).as_bytes() == text).then_some(number)
+}
+
+fn ok(out: &mut Vec<u8>) {
+    crate::resp::simple(out, "OK");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Handling, rows};
+
+    /// The fixture fails where that is not so.
+    #[test]
+    fn whatever_is_asked_gets_exactly_one_reply() {
+        let fixture = fixture::Fixture::new(|_| {});
+        let odd: [&[u8]; 8] =
+            [b"", b"2", b"-1", b"AUTH", b"FILTERBY", b"\r\n$-1", b"[^", &[0xff, 0, b'*', b'a', b'\\']];
+        for row in rows() {
+            let Handling::Local(local) = row.handling else { continue };
+            let name: Vec<&[u8]> = row.name.split('|').map(str::as_bytes).collect();
+            for number in 0..odd.len().pow(3) {
+                let mut words = name.clone();
+                words.extend((0..3).map(|place| odd[number / odd.len().pow(place) % odd.len()]));
+                words.truncate(name.len() + number % 4);
+                if row.arity_fits(words.len()) {
+                    fixture.ask_words(local, &words);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn integers_are_read_as_redis_reads_them() {
+        for (text, number) in [("0", 0), ("-1", -1), ("16", 16), ("9223372036854775807", i64::MAX)] {
+            assert_eq!(integer(text.as_bytes()), Some(number), "{text}");
+        }
+        for text in ["", "+1", "01", "-0", " 1", "1 ", "1.0", "x", "9223372036854775808"] {
+            assert_eq!(integer(text.as_bytes()), None, "{text}");
+        }
+    }
+}

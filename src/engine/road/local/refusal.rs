@@ -1,0 +1,122 @@
+//! Every error that a local answer can be, in the words of Redis 7; one row each, with its metric
+//! label. Errors of the road (no primary, unknown command, …) are worded elsewhere.
+
+use core::fmt::{self, Display};
+
+/// The client's mistake, each time; nothing was changed, and sending it again changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Refusal<'a> {
+    WrongPassword,
+    /// AUTH with a password alone, and nobody has one.
+    NoPassword,
+    /// HELLO of a client that is not authenticated, without AUTH.
+    HelloFirst,
+    Protocol,
+    ProtocolNotANumber,
+    HelloOption(&'a [u8]),
+    Syntax,
+    WrongNumber(&'static str),
+    NotANumber,
+    ClientName,
+    ClientAttribute(&'a [u8]),
+    ClientOption(&'a [u8]),
+    TooLong {
+        what: &'static str,
+        bytes: usize,
+    },
+    BadDatabase,
+    /// A database that there may be, but not through this pool.
+    OtherDatabase(u32),
+    NoCluster,
+    /// A check that looks for a primary should fail, and say why.
+    NoShardWritable,
+    UnknownCommand,
+    NoKeyArguments,
+    WrongNumberForCommand,
+    BadArgumentsForCommand,
+}
+
+/// A client's own words are quoted this far.
+const QUOTED: usize = 128;
+
+impl Refusal<'_> {
+    /// The metric label: the code, or what distinguishes the several `ERR`.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Refusal::WrongPassword => "WRONGPASS",
+            Refusal::HelloFirst => "NOAUTH",
+            Refusal::Protocol => "NOPROTO",
+            Refusal::NoShardWritable => "MASTERDOWN",
+            Refusal::NoPassword => "no_password",
+            Refusal::WrongNumber(_) => "arity",
+            Refusal::BadDatabase | Refusal::OtherDatabase(_) => "database",
+            Refusal::NoCluster => "no_cluster",
+            Refusal::UnknownCommand
+            | Refusal::NoKeyArguments
+            | Refusal::WrongNumberForCommand
+            | Refusal::BadArgumentsForCommand => "getkeys",
+            Refusal::ProtocolNotANumber
+            | Refusal::HelloOption(_)
+            | Refusal::Syntax
+            | Refusal::NotANumber
+            | Refusal::ClientName
+            | Refusal::ClientAttribute(_)
+            | Refusal::ClientOption(_)
+            | Refusal::TooLong { .. } => "syntax",
+        }
+    }
+
+    /// Appends the whole error reply.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        crate::resp::error(out, self.to_string().as_bytes());
+    }
+}
+
+impl Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Refusal::WrongPassword => {
+                f.write_str("WRONGPASS invalid username-password pair or user is disabled.")
+            }
+            Refusal::NoPassword => f.write_str(
+                "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
+                 configuration is correct?",
+            ),
+            Refusal::HelloFirst => f.write_str(
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH \
+                 <user> <pass> option can be used to authenticate the client and select the RESP protocol version at \
+                 the same time",
+            ),
+            Refusal::Protocol => f.write_str("NOPROTO unsupported protocol version"),
+            Refusal::ProtocolNotANumber => f.write_str("ERR Protocol version is not an integer or out of range"),
+            Refusal::HelloOption(option) => write!(f, "ERR Syntax error in HELLO option '{}'", quoted(option)),
+            Refusal::Syntax => f.write_str("ERR syntax error"),
+            Refusal::WrongNumber(name) => write!(f, "ERR wrong number of arguments for '{name}' command"),
+            Refusal::NotANumber => f.write_str("ERR value is not an integer or out of range"),
+            Refusal::ClientName => {
+                f.write_str("ERR Client names cannot contain spaces, newlines or special characters.")
+            }
+            Refusal::ClientAttribute(name) => {
+                write!(f, "ERR {} cannot contain spaces, newlines or special characters.", quoted(name))
+            }
+            Refusal::ClientOption(option) => write!(f, "ERR Unrecognized option '{}'", quoted(option)),
+            Refusal::TooLong { what, bytes } => write!(f, "ERR {what} cannot be longer than {bytes} bytes"),
+            Refusal::BadDatabase => f.write_str("ERR DB index is out of range"),
+            Refusal::OtherDatabase(db) => {
+                write!(f, "ERR DB index is out of range: this pool serves database {db} only (db in its configuration)")
+            }
+            Refusal::NoCluster => f.write_str("ERR This instance has cluster support disabled"),
+            Refusal::NoShardWritable => f.write_str("MASTERDOWN no shard of this pool has a primary that takes writes"),
+            Refusal::UnknownCommand => f.write_str("ERR Invalid command specified"),
+            Refusal::NoKeyArguments => f.write_str("ERR The command has no key arguments"),
+            Refusal::WrongNumberForCommand => {
+                f.write_str("ERR Invalid number of arguments specified for command")
+            }
+            Refusal::BadArgumentsForCommand => f.write_str("ERR Invalid arguments specified for command"),
+        }
+    }
+}
+
+fn quoted(words: &[u8]) -> impl Display {
+    String::from_utf8_lossy(&words[..words.len().min(QUOTED)]).into_owned()
+}

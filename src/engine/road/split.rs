@@ -1,0 +1,128 @@
+//! Requests with keys on several shards: one part a shard, put together by `gather`.
+
+use super::error_reply::ErrorReply;
+use super::gather::Join;
+use super::hold::HeldOwner;
+use super::{Flow, NoShard};
+use crate::base::{ClientId, ShardId};
+use crate::command::{ReplyPolicy, Row, Split};
+use crate::config::Route;
+use crate::engine::{Engine, next_random};
+use crate::resp::{self, Span};
+
+impl Engine {
+    /// A request of the kind that can be split: as it is while all its keys are on one shard.
+    pub(super) fn split(&mut self, id: ClientId, row: &'static Row, split: Split, request: &[u8]) -> Flow {
+        let Some(client) = self.clients.get(id) else { return Flow::Taken };
+        let (pool, route) = (client.pool, client.route);
+        // Each key has a value behind it, or none.
+        let step = if split == Split::Mset { 2 } else { 1 };
+        if !(self.args.len() - 1).is_multiple_of(step) {
+            return self.refuse(id, ErrorReply::Arity { command: row.name });
+        }
+        match self.one_shard(pool, row, request) {
+            Ok(_) => return self.forward(id, row, request),
+            Err(NoShard::Keys(text)) => return self.refuse(id, ErrorReply::Keys { text: &text }),
+            Err(NoShard::Crossed) => {}
+        }
+        if !row.is_read() {
+            if route == Route::Replica {
+                return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
+            }
+            if !self.topology.pool(pool).config.cross_shard_writes {
+                return self.refuse(id, ErrorReply::CrossShardWrites { pool: &self.pool_name(pool) });
+            }
+        }
+        self.assign_parts(pool, request, step);
+        let join = match split {
+            Split::Mget => Join::Elements,
+            Split::Mset => Join::AllSucceeded,
+            Split::Del | Split::Unlink | Split::Exists | Split::Touch => Join::Sum,
+        };
+        self.send_parts(id, row, join, step, request);
+        Flow::Taken
+    }
+
+    /// Finds each key's shard (`shards`), and the parts: shards in the order of their first key (`parts`).
+    fn assign_parts(&mut self, pool: crate::base::PoolId, request: &[u8], step: usize) {
+        self.shards.clear();
+        self.parts.clear();
+        let placement = &self.topology.pool(pool).placement;
+        for key in self.args.iter().skip(1).step_by(step) {
+            let random = next_random(&mut self.random);
+            let shard = placement.shard(key.of(request), random) as u16;
+            let part = match self.parts.iter().position(|(s, _)| *s == shard) {
+                Some(part) => part,
+                None => {
+                    self.parts.push((shard, 0));
+                    self.parts.len() - 1
+                }
+            };
+            self.parts[part].1 += 1;
+            self.shards.push(part as u16);
+        }
+    }
+
+    fn send_parts(&mut self, id: ClientId, row: &'static Row, join: Join, step: usize, request: &[u8]) {
+        let Some(pool) = self.clients.get(id).map(|c| c.pool) else { return };
+        let Some(seq) = self.reserve(id) else { return };
+        let parts = core::mem::take(&mut self.parts);
+        let shards = core::mem::take(&mut self.shards);
+        let gather = self.gathers.begin(id, seq, row.id(), join, row.is_read(), parts.len());
+        if join == Join::Elements
+            && let Some(g) = self.gathers.get_mut(gather)
+        {
+            shards.iter().for_each(|part| g.key_of(*part));
+        }
+        for (part, (shard, keys)) in parts.iter().enumerate() {
+            let mut out = core::mem::take(&mut self.scratch);
+            out.clear();
+            resp::array(&mut out, 1 + *keys as usize * step);
+            out.extend_from_slice(raw(request, self.args[0]));
+            for (key, of) in shards.iter().enumerate() {
+                if usize::from(*of) == part {
+                    for arg in &self.args[1 + key * step..1 + (key + 1) * step] {
+                        out.extend_from_slice(raw(request, *arg));
+                    }
+                }
+            }
+            let owner = HeldOwner::Part { client: id, seq, gather, part: part as u32 };
+            self.send(owner, pool, ShardId(*shard), row, &out, 0);
+            self.scratch = out;
+        }
+        self.parts = parts;
+        self.shards = shards;
+    }
+
+    /// A request that goes to every shard as it is.
+    pub(super) fn each_shard(&mut self, id: ClientId, row: &'static Row, request: &[u8]) -> Flow {
+        let Some(client) = self.clients.get(id) else { return Flow::Taken };
+        let pool = client.pool;
+        if !row.is_read() && client.route == Route::Replica {
+            return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
+        }
+        let shards = self.topology.pool(pool).shards.len();
+        if shards == 1 {
+            return self.forward(id, row, request);
+        }
+        let join = if row.reply == ReplyPolicy::AggSum { Join::Sum } else { Join::AllSucceeded };
+        let Some(seq) = self.reserve(id) else { return Flow::Taken };
+        let gather = self.gathers.begin(id, seq, row.id(), join, row.is_read(), shards);
+        for shard in 0..shards {
+            let owner = HeldOwner::Part { client: id, seq, gather, part: shard as u32 };
+            self.send(owner, pool, ShardId(shard as u16), row, request, 0);
+        }
+        Flow::Taken
+    }
+}
+
+/// An argument as it stands in the request, with its length line and line end.
+fn raw(request: &[u8], arg: Span) -> &[u8] {
+    let start = arg.start as usize;
+    // The header before it is `$<digits>\r\n`; digits are found backwards.
+    let mut header = start - 2;
+    while request[header - 1] != b'$' {
+        header -= 1;
+    }
+    &request[header - 1..arg.end() + 2]
+}

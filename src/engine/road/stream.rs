@@ -1,0 +1,272 @@
+//! Requests that are too large to keep: they pass through in pieces, on an upstream of their own.
+//!
+//! A request whose next argument is 64 KiB or more, and whose keys all stand before it, begins to pass
+//! once its client is owed nothing of that shard and a bulk upstream is ready. It is not kept, so when its
+//! upstream is lost before its last byte went out the answer is `NOTAPPLIED`, and the rest is read and
+//! dropped. Keys *behind* a large argument can't be routed before they are here: such a request is kept,
+//! up to `max_request`.
+
+use std::sync::Arc;
+
+use super::error_reply::ErrorReply;
+use super::hold::HeldOwner;
+use super::large::LARGE;
+use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
+use crate::command::{self, Found, Handling, Row, RowId};
+use crate::config::Route;
+use crate::engine::action::CloseReason;
+use crate::engine::clients::{Pause, Place, Stream, StreamTo};
+use crate::engine::upstreams::{Expected, Lane, Owner};
+use crate::engine::{Engine, next_random};
+use crate::failover::Fate;
+use crate::resp::{RequestScanner, TailScan};
+
+/// Above this an upstream that a request is streamed to gets no more until half of it was written.
+const STREAM_MARK: usize = 256 * 1024;
+
+impl Engine {
+    /// Whether an incomplete request is one to be streamed; then it has a place and waits to begin.
+    pub(super) fn begin_stream(&mut self, id: ClientId, scanner: RequestScanner, bytes: &[u8]) -> bool {
+        let Some(pending) = scanner.pending().filter(|p| p.len >= LARGE && p.arg == self.args.len()) else {
+            return false;
+        };
+        let Some(client) = self.clients.get(id) else { return false };
+        let (pool, route, authenticated) = (client.pool, client.route, client.authenticated);
+        let Found::Row(row) = command::find(bytes, &self.args) else { return false };
+        let streams = authenticated
+            && row.handling == Handling::Forward
+            && row.arity_fits(pending.args)
+            && (row.is_read() || route != Route::Replica)
+            && !command::blocks(row, bytes, &self.args);
+        if !streams {
+            return false;
+        }
+        let Some(shard) = self.shard_so_far(pool, row, pending.arg, bytes) else { return false };
+        let Some(seq) = self.reserve(id) else { return false };
+        let stream = Stream {
+            shard,
+            seq,
+            row: row.id(),
+            tail: scanner.into_tail(bytes.len()),
+            head: bytes.len(),
+            to: StreamTo::Waiting,
+            since: self.now,
+        };
+        let Some(client) = self.clients.get_mut(id) else { return false };
+        client.stream = Some(Box::new(stream));
+        client.pause.set(Pause::STREAM);
+        self.pools[usize::from(pool.0)].counters.command(row);
+        self.start_stream(id);
+        true
+    }
+
+    /// The shard, if all keys of the request stand before its large argument.
+    fn shard_so_far(
+        &mut self,
+        pool: PoolId,
+        row: &'static Row,
+        large: usize,
+        bytes: &[u8],
+    ) -> Option<ShardId> {
+        // Only rows whose one key has a fixed place: others might have more keys behind.
+        let key = row.single_key().filter(|key| *key < large)?;
+        let span = *self.args.get(key)?;
+        let random = next_random(&mut self.random);
+        Some(ShardId(self.topology.pool(pool).placement.shard(span.of(bytes), random) as u16))
+    }
+
+    /// Streams that wait: for their road, or for an upstream.
+    pub(in crate::engine) fn start_streams(&mut self) {
+        for id in core::mem::take(&mut self.streams) {
+            self.start_stream(id);
+        }
+    }
+
+    fn start_stream(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get(id) else { return };
+        let Some(stream) = client.stream.as_ref().filter(|s| s.to == StreamTo::Waiting) else { return };
+        let (pool, shard, row, seq) = (client.pool, stream.shard, stream.row, stream.seq);
+        let busy = client.roads.get(shard).is_some() || (client.held > 0 && self.hold.holds(id, shard));
+        let upstream = if busy { None } else { self.bulk_upstream(pool, shard, row) };
+        let Some(upstream_id) = upstream else {
+            // Tried again when its road is free, an upstream is ready, or at the next turn that is due.
+            return self.waiting_streams.push(id);
+        };
+        let expected = Expected {
+            owner: Owner::Client { client: id, seq },
+            length: 0,
+            row,
+            attempts: 0,
+            streamed: true,
+        };
+        if let Some(upstream) = self.upstreams.get_mut(upstream_id) {
+            upstream.queue(&[], expected, self.now, &mut self.buffers);
+            upstream.uploading = true;
+            if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&upstream.node) {
+                link.bulk.retain(|other| *other != upstream_id);
+                link.counters.requests.inc();
+            }
+        }
+        if let Some(client) = self.clients.get_mut(id) {
+            client.roads.add(shard, upstream_id);
+            if let Some(stream) = client.stream.as_mut() {
+                stream.to = StreamTo::Upstream(upstream_id);
+            }
+        }
+        self.resume_stream(id);
+    }
+
+    /// A ready upstream of the bulk lane to the shard's primary; if there is none, one is made.
+    fn bulk_upstream(&mut self, pool: PoolId, shard: ShardId, row: RowId) -> Option<UpstreamId> {
+        let snapshot = Arc::clone(self.topology.pool(pool));
+        if !snapshot.shard(shard).writable() && !command::row(row).is_read() {
+            return None;
+        }
+        let node = snapshot.primary(shard)?.id;
+        let link = self.pools[usize::from(pool.0)].links.get(&node)?;
+        let ready =
+            link.bulk.iter().find(|id| self.upstreams.get(**id).is_some_and(|u| u.may_write())).copied();
+        if ready.is_some() {
+            return ready;
+        }
+        let coming = self
+            .upstreams
+            .iter::<UpstreamId>()
+            .filter(|(_, u)| u.pool == pool && u.node == node && u.lane == Lane::Bulk && !u.is_ready())
+            .count();
+        if coming < self.waiting_streams.len() + 1 {
+            self.connect(pool, node, Lane::Bulk);
+        }
+        None
+    }
+
+    /// Passes on what is here of a streamed request; returns how many bytes were taken.
+    pub(super) fn stream_on(&mut self, id: ClientId, bytes: &[u8]) -> usize {
+        let Some(client) = self.clients.get_mut(id) else { return bytes.len() };
+        let pool = client.pool;
+        let limits = self.pools[usize::from(pool.0)].limits;
+        let Some(stream) = client.stream.as_mut() else { return 0 };
+        if stream.to == StreamTo::Waiting || client.pause.has(Pause::STREAM) {
+            return 0;
+        }
+        // The scanner has seen the head of the request already.
+        let head = core::mem::take(&mut stream.head).min(bytes.len());
+        let (taken, over) = match stream.tail.advance(&bytes[head..], &limits) {
+            TailScan::More => (bytes.len(), None),
+            TailScan::Done(n) => (head + n, Some(Ok(()))),
+            TailScan::Error(error) => (bytes.len(), Some(Err(error))),
+        };
+        let (to, seq) = (stream.to, stream.seq);
+        if let StreamTo::Upstream(upstream) = to {
+            self.feed(id, upstream, &bytes[..taken], over == Some(Ok(())));
+        }
+        match over {
+            None => {}
+            Some(Ok(())) => {
+                if let Some(client) = self.clients.get_mut(id) {
+                    client.stream = None;
+                }
+            }
+            Some(Err(error)) => {
+                if let StreamTo::Upstream(_) = to {
+                    // Its place gets the protocol error: the request never became whole.
+                    let mut reply = Vec::new();
+                    crate::resp::error(&mut reply, error.text().as_bytes());
+                    self.give(id, seq, &reply);
+                }
+                self.close_client_soon(id, to);
+            }
+        }
+        taken
+    }
+
+    /// The rest of a streamed request is no RESP: its upstream can carry nothing more.
+    fn close_client_soon(&mut self, id: ClientId, to: StreamTo) {
+        if let Some(client) = self.clients.get_mut(id) {
+            client.stream = None;
+            client.session.protocol_error = true;
+        }
+        if let StreamTo::Upstream(upstream) = to {
+            if let Some(front) = self.upstreams.get_mut(upstream).and_then(|u| u.expected.front_mut()) {
+                front.owner = Owner::Nobody;
+            }
+            self.lose(upstream, CloseReason::Abandoned, Fate::Lost);
+        }
+        self.close_after_replies(id);
+    }
+
+    fn feed(&mut self, id: ClientId, upstream_id: UpstreamId, bytes: &[u8], last: bool) {
+        let Some(upstream) = self.upstreams.get_mut(upstream_id) else { return };
+        upstream.out.queue(bytes, &mut self.buffers);
+        if last {
+            upstream.uploading = false;
+            upstream.last_byte = self.now;
+            upstream.waits.restart(self.now);
+        } else if upstream.out.to_write().len() > STREAM_MARK {
+            upstream.feeder = Some(id);
+            if let Some(client) = self.clients.get_mut(id) {
+                client.pause.set(Pause::STREAM);
+            }
+        }
+        self.mark_upstream_dirty(upstream_id);
+    }
+
+    pub(super) fn resume_stream(&mut self, id: ClientId) {
+        self.resume(id, Pause::STREAM);
+    }
+
+    /// Output of an upstream has gone out.
+    pub(in crate::engine) fn wrote_to_upstream(&mut self, id: UpstreamId, n: usize) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        if let Some(link) = self.pools[usize::from(upstream.pool.0)].links.get(&upstream.node) {
+            link.counters.sent.add(n as u64);
+        }
+        upstream.out.wrote(n);
+        if upstream.lane == Lane::Bulk && upstream.expected.front().is_some_and(|e| e.streamed) {
+            upstream.out.forget_written(&mut self.buffers);
+            if upstream.out.to_write().len() < STREAM_MARK / 2
+                && let Some(feeder) = upstream.feeder.take()
+            {
+                self.resume_stream(feeder);
+                self.set_reading(feeder);
+            }
+        }
+    }
+
+    /// The node refused a streamed request, perhaps before its end: what is still to come is dropped.
+    pub(super) fn streamed_refused(&mut self, id: UpstreamId, owner: HeldOwner) {
+        let unfinished = self.upstreams.get(id).is_some_and(|u| u.uploading);
+        if !unfinished {
+            return;
+        }
+        if let Some(client) = self.clients.get_mut(owner.client())
+            && let Some(stream) = client.stream.as_mut()
+        {
+            stream.to = StreamTo::Nowhere;
+        }
+        self.resume_stream(owner.client());
+        self.lose(id, CloseReason::Abandoned, Fate::Lost);
+    }
+
+    /// Streams that have waited longer than a request may be held.
+    pub(in crate::engine) fn expire_streams(&mut self) {
+        for id in core::mem::take(&mut self.waiting_streams) {
+            let Some(client) = self.clients.get_mut(id) else { continue };
+            let pool = client.pool;
+            let Some(stream) = client.stream.as_mut().filter(|s| s.to == StreamTo::Waiting) else { continue };
+            let snapshot = Arc::clone(self.topology.pool(pool));
+            if self.now.since(stream.since) < snapshot.hold {
+                self.streams.push(id);
+                continue;
+            }
+            stream.to = StreamTo::Nowhere;
+            let (seq, shard) = (stream.seq, snapshot.shard(stream.shard));
+            let since = self.now.since(shard.since.min(stream.since));
+            self.fail(
+                Place { client: id, seq },
+                ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since },
+            );
+            self.resume_stream(id);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The nodes' half: upstreams, what they are for, what they owe. Knows no clients (an owner is a number
+//! to it) and no command's meaning.
+//!
+//! ```text
+//! connecting ──► handshaking ──► ready ──► draining
+//!      │              │            │           │
+//!      └──────────────┴─────┬──────┴───────────┘
+//!                     closed(reason)
+//! ```
+
+pub(crate) mod expected;
+mod replay;
+mod waits;
+
+use std::collections::VecDeque;
+
+use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
+use crate::engine::buffers::BufferPool;
+use crate::resp::ReplyScanner;
+pub(crate) use expected::{Expected, Owner, Step};
+pub(crate) use replay::Replay;
+pub(crate) use waits::Waits;
+
+/// What an upstream is for (contract: lane).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Lane {
+    /// Pipelined requests of everybody.
+    Shared,
+    /// One streamed request at a time.
+    Bulk,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    Connecting,
+    Handshaking,
+    /// The handshake is over. A write may go only where ROLE was seen to answer `master`.
+    Ready {
+        primary: bool,
+    },
+    /// Nothing new is put behind what it owes; then it is closed.
+    Draining,
+}
+
+/// A reply that is larger than what is kept, on its way to a client in pieces.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Large {
+    No,
+    /// Larger than `LARGE`, kept until its client is at the head of its order.
+    Kept,
+    /// Its first bytes are in the client's output.
+    Streaming,
+    /// Its client has gone: the rest is dropped.
+    Dropped,
+}
+
+/// One connection to a node.
+pub(crate) struct Upstream {
+    pub(crate) pool: PoolId,
+    pub(crate) shard: ShardId,
+    pub(crate) node: NodeId,
+    pub(crate) lane: Lane,
+    pub(crate) state: State,
+    pub(crate) out: Replay,
+    pub(crate) expected: VecDeque<Expected>,
+    pub(crate) waits: Waits,
+    pub(crate) scanner: ReplyScanner,
+    /// The reply on its way, if its first bytes came in an earlier read.
+    pub(crate) partial: Vec<u8>,
+    pub(crate) large: Large,
+    /// Owes or owed a large reply: nothing new is put behind it until it is idle.
+    pub(crate) private: bool,
+    /// Since when others wait behind a large reply whose client does not read.
+    pub(crate) stalled: Option<Time>,
+    /// Clients that are not read until it has room again.
+    pub(crate) waiting: Vec<ClientId>,
+    pub(crate) last_byte: Time,
+    pub(crate) opened: Time,
+    /// When ROLE is asked again, because it did not say `master` where it should.
+    pub(crate) ask_role_at: Option<Time>,
+    /// A streamed request is on its way and not yet whole.
+    pub(crate) uploading: bool,
+    /// The client that streams to it and waits for room.
+    pub(crate) feeder: Option<ClientId>,
+    pub(crate) dirty: bool,
+    pub(crate) reading: bool,
+}
+
+impl Upstream {
+    pub(crate) fn new(pool: PoolId, shard: ShardId, node: NodeId, lane: Lane, now: Time) -> Upstream {
+        Upstream {
+            pool,
+            shard,
+            node,
+            lane,
+            state: State::Connecting,
+            out: Replay::default(),
+            expected: VecDeque::new(),
+            waits: Waits::default(),
+            scanner: ReplyScanner::default(),
+            partial: Vec::new(),
+            large: Large::No,
+            private: false,
+            stalled: None,
+            waiting: Vec::new(),
+            last_byte: now,
+            opened: now,
+            ask_role_at: None,
+            uploading: false,
+            feeder: None,
+            dirty: false,
+            reading: true,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready { .. })
+    }
+
+    /// ROLE answered `master` on this very connection.
+    #[inline]
+    pub(crate) fn may_write(&self) -> bool {
+        self.state == State::Ready { primary: true }
+    }
+
+    /// May something new be put behind what it owes?
+    #[inline]
+    pub(crate) fn takes_more(&self) -> bool {
+        self.is_ready() && !self.private
+    }
+
+    /// Appends a request; its reply will be `expected.owner`'s.
+    #[inline]
+    pub(crate) fn queue(&mut self, request: &[u8], expected: Expected, now: Time, pool: &mut BufferPool) {
+        debug_assert!(expected.streamed || expected.length as usize == request.len());
+        self.out.queue(request, pool);
+        self.expected.push_back(expected);
+        self.waits.pushed(now);
+    }
+
+    /// The oldest request has been answered: forgets it. `None` if the reply cannot be its own.
+    #[inline]
+    pub(crate) fn answered(&mut self, pool: &mut BufferPool) -> Option<Expected> {
+        let front = self.expected.pop_front()?;
+        self.waits.popped();
+        self.out.answered(front.length as usize, pool).then_some(front)
+    }
+}

@@ -1,0 +1,96 @@
+//! Since when requests wait, without a time in each: one mark a turn in which any was queued.
+
+use std::collections::VecDeque;
+
+use crate::base::Time;
+
+#[derive(Default)]
+pub(crate) struct Waits {
+    /// Requests ever queued and ever answered.
+    pushed: u64,
+    popped: u64,
+    /// Requests from this number on (until the next mark) were queued at that time.
+    marks: VecDeque<(u64, Time)>,
+    /// Requests below this number have been judged as timed out.
+    judged: u64,
+}
+
+impl Waits {
+    #[inline]
+    pub(crate) fn pushed(&mut self, now: Time) {
+        if self.marks.back().is_none_or(|(_, at)| *at != now) {
+            self.marks.push_back((self.pushed, now));
+        }
+        self.pushed += 1;
+    }
+
+    /// What is queued counts from now on.
+    pub(crate) fn restart(&mut self, now: Time) {
+        for mark in &mut self.marks {
+            mark.1 = now;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn popped(&mut self) {
+        self.popped += 1;
+        while self.marks.get(1).is_some_and(|(from, _)| *from <= self.popped)
+            || (self.popped == self.pushed && !self.marks.is_empty())
+        {
+            self.marks.pop_front();
+        }
+    }
+
+    /// Since when the oldest unanswered request waits.
+    pub(crate) fn oldest(&self) -> Option<Time> {
+        self.marks.front().map(|(_, at)| *at)
+    }
+
+    /// Since when the oldest request waits that was not judged as timed out.
+    pub(crate) fn oldest_unjudged(&self) -> Option<Time> {
+        if self.judged >= self.pushed {
+            return None;
+        }
+        let next = self.marks.partition_point(|(from, _)| *from <= self.judged);
+        self.marks.get(next.saturating_sub(1)).map(|(_, at)| *at)
+    }
+
+    /// Which entries of the queue (front is 0) were queued at `before` or earlier and are not judged
+    /// yet; they count as judged from now on.
+    pub(crate) fn judge(&mut self, before: Time) -> core::ops::Range<usize> {
+        let late = self.marks.partition_point(|(_, at)| *at <= before);
+        let to =
+            if late == 0 { self.popped } else { self.marks.get(late).map_or(self.pushed, |(from, _)| *from) };
+        let from = self.judged.max(self.popped);
+        self.judged = self.judged.max(to);
+        (from - self.popped) as usize..(to.max(from) - self.popped) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_request_is_judged_once_when_its_time_has_come() {
+        let at = Time::from_millis;
+        let mut waits = Waits::default();
+        for (count, time) in [(3, 10), (2, 20), (1, 30)] {
+            (0..count).for_each(|_| waits.pushed(at(time)));
+        }
+        waits.popped();
+        assert_eq!(waits.oldest(), Some(at(10)));
+        assert_eq!(waits.judge(at(9)), 0..0);
+        assert_eq!(waits.judge(at(10)), 0..2);
+        assert_eq!(waits.oldest_unjudged(), Some(at(20)));
+        assert_eq!(waits.judge(at(10)), 2..2);
+        waits.popped();
+        assert_eq!(waits.judge(at(30)), 1..4);
+        assert_eq!(waits.oldest_unjudged(), None);
+        (0..4).for_each(|_| waits.popped());
+        assert_eq!(waits.oldest(), None);
+        waits.pushed(at(40));
+        assert_eq!(waits.oldest_unjudged(), Some(at(40)));
+        assert_eq!(waits.judge(at(40)), 0..1);
+    }
+}

@@ -133,9 +133,9 @@ impl Server {
             tokio::select! {
                 _ = term.recv() => {}
                 _ = interrupt.recv() => {}
-                ended = &mut workers_end => {
+                _ = &mut workers_end => {
                     tracing::error!(event = "process.worker_ended", "a worker ended by itself");
-                    return ended.unwrap_or(false) && false;
+                    return false;
                 }
             }
             facts.leave();

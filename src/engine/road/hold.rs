@@ -80,45 +80,88 @@ pub(crate) struct Held {
     pub(crate) refused: Option<Box<[u8]>>,
 }
 
+/// How much is held.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct HeldSum {
+    pub(crate) count: usize,
+    pub(crate) bytes: usize,
+}
+
 #[derive(Default)]
 pub(crate) struct Hold {
     requests: BTreeMap<u64, Held>,
     by_shard: BTreeSet<(PoolId, ShardId, u64)>,
     by_client: BTreeSet<(ClientId, ShardId, u64)>,
-    bytes: usize,
+    by_age: BTreeSet<(PoolId, Time, u64)>,
+    pools: BTreeMap<PoolId, HeldSum>,
+    client_bytes: BTreeMap<ClientId, usize>,
+    /// How many of a client's requests to a shard were refused by a node.
+    refused: BTreeMap<(ClientId, ShardId), usize>,
     next: u64,
 }
 
 impl Hold {
-    pub(crate) fn len(&self) -> usize {
-        self.requests.len()
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.requests.is_empty()
     }
 
+    /// How much of a pool is held.
+    pub(crate) fn of_pool(&self, pool: PoolId) -> HeldSum {
+        self.pools.get(&pool).copied().unwrap_or_default()
+    }
+
     /// Behind everything that is held. (What was sent and comes back is put in its client's order by
     /// `sort`.)
-    pub(crate) fn push(&mut self, held: Held) -> u64 {
+    pub(crate) fn push(&mut self, held: Held) {
         let number = self.next;
         self.next += 1;
-        self.bytes += held.request.len();
+        self.put(number, held);
+    }
+
+    fn put(&mut self, number: u64, held: Held) {
+        let client = held.owner.client();
+        let sum = self.pools.entry(held.pool).or_default();
+        sum.count += 1;
+        sum.bytes += held.request.len();
+        *self.client_bytes.entry(client).or_default() += held.request.len();
+        if held.refused.is_some() {
+            *self.refused.entry((client, held.shard)).or_default() += 1;
+        }
         self.by_shard.insert((held.pool, held.shard, number));
-        self.by_client.insert((held.owner.client(), held.shard, number));
+        self.by_client.insert((client, held.shard, number));
+        self.by_age.insert((held.pool, held.since, number));
         self.requests.insert(number, held);
-        number
     }
 
     pub(crate) fn take(&mut self, number: u64) -> Option<Held> {
         let held = self.requests.remove(&number)?;
-        self.bytes -= held.request.len();
+        let client = held.owner.client();
+        if let Some(sum) = self.pools.get_mut(&held.pool) {
+            sum.count -= 1;
+            sum.bytes -= held.request.len();
+        }
         self.by_shard.remove(&(held.pool, held.shard, number));
-        self.by_client.remove(&(held.owner.client(), held.shard, number));
+        self.by_client.remove(&(client, held.shard, number));
+        self.by_age.remove(&(held.pool, held.since, number));
+        if let Some(bytes) = self.client_bytes.get_mut(&client) {
+            *bytes -= held.request.len();
+        }
+        if held.refused.is_some()
+            && let Some(count) = self.refused.get_mut(&(client, held.shard))
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.refused.remove(&(client, held.shard));
+            }
+        }
+        if self
+            .by_client
+            .range((client, ShardId(0), 0)..=(client, ShardId(u16::MAX), u64::MAX))
+            .next()
+            .is_none()
+        {
+            self.client_bytes.remove(&client);
+        }
         Some(held)
     }
 
@@ -126,8 +169,19 @@ impl Hold {
         self.requests.get(&number)
     }
 
-    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Held> {
-        self.requests.get_mut(&number)
+    /// Why a held request waits now.
+    pub(crate) fn set_why(&mut self, number: u64, why: Why) {
+        if let Some(held) = self.requests.get_mut(&number) {
+            held.why = why;
+        }
+    }
+
+    /// It counts as held since `now`.
+    pub(crate) fn refresh(&mut self, number: u64, now: Time) {
+        if let Some(mut held) = self.take(number) {
+            held.since = now;
+            self.put(number, held);
+        }
     }
 
     /// Does an earlier request of this client to this shard wait?
@@ -135,18 +189,38 @@ impl Hold {
         self.by_client.range((client, shard, 0)..=(client, shard, u64::MAX)).next().is_some()
     }
 
-    /// The numbers of what is held for a shard from `from` on, oldest first.
+    /// Was one of this client's held requests to this shard refused by a node?
+    pub(crate) fn has_refused(&self, client: ClientId, shard: ShardId) -> bool {
+        self.refused.contains_key(&(client, shard))
+    }
+
+    /// The first of what is held for a shard, from `from` on.
     pub(crate) fn of_shard(&self, pool: PoolId, shard: ShardId, from: u64) -> Option<u64> {
         self.by_shard.range((pool, shard, from)..=(pool, shard, u64::MAX)).next().map(|(_, _, n)| *n)
+    }
+
+    /// What of a pool has been held longest, and since when.
+    pub(crate) fn oldest(&self, pool: PoolId) -> Option<(Time, u64)> {
+        self.by_age
+            .range((pool, Time::ZERO, 0)..)
+            .next()
+            .filter(|(p, ..)| *p == pool)
+            .map(|(_, at, n)| (*at, *n))
     }
 
     /// Puts a client's requests to a shard in the order of their places. Needed when one that was sent
     /// comes back while later ones are held: they would overtake it.
     pub(crate) fn sort(&mut self, client: ClientId, shard: ShardId, head: Seq) {
         let numbers = self.of_client_and_shard(client, shard);
-        let mut held: Vec<Held> = numbers.iter().filter_map(|n| self.requests.remove(n)).collect();
+        let place = |n: &u64| self.requests.get(n).map_or(0, |h| h.owner.seq().wrapping_sub(head));
+        if numbers.is_sorted_by_key(place) {
+            return;
+        }
+        let mut held: Vec<Held> = numbers.iter().filter_map(|n| self.take(*n)).collect();
         held.sort_by_key(|h| h.owner.seq().wrapping_sub(head));
-        self.requests.extend(numbers.into_iter().zip(held));
+        for (number, held) in numbers.into_iter().zip(held) {
+            self.put(number, held);
+        }
     }
 
     /// All that a client has here, oldest first within each shard.
@@ -162,10 +236,10 @@ impl Hold {
 
     /// Bytes of one client's held requests.
     pub(crate) fn bytes_of(&self, client: ClientId) -> usize {
-        self.of_client(client).iter().filter_map(|n| self.requests.get(n)).map(|h| h.request.len()).sum()
+        self.client_bytes.get(&client).copied().unwrap_or_default()
     }
 
-    /// The oldest of all: they time out in this order within a pool.
+    /// All, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Held)> {
         self.requests.iter().map(|(n, h)| (*n, h))
     }

@@ -35,6 +35,7 @@ impl Engine {
     pub(in crate::engine) fn judge_lost(&mut self, id: UpstreamId, upstream: &mut Upstream, fate: Fate<'_>) {
         let (pool, shard) = (upstream.pool, upstream.shard);
         let mut from = 0;
+        let whole = upstream.out.to_write().is_empty();
         let entries = core::mem::take(&mut upstream.expected);
         for (i, entry) in entries.into_iter().enumerate() {
             let (request, written) = upstream.out.request(from, entry.length as usize);
@@ -48,7 +49,7 @@ impl Engine {
             self.leave_road(owner, pool, shard);
             let fate = match () {
                 () if i == 0 && upstream.large == Large::Streaming => Fate::ReplyCut,
-                () if entry.streamed => self.cut_stream(id, owner, fate),
+                () if entry.streamed => self.cut_stream(id, owner, fate, whole),
                 () if !written => Fate::NotSent,
                 () => fate,
             };
@@ -58,7 +59,7 @@ impl Engine {
     }
 
     /// A streamed request's upstream is gone: what is still to come of the request is dropped.
-    fn cut_stream<'a>(&mut self, id: UpstreamId, owner: HeldOwner, fate: Fate<'a>) -> Fate<'a> {
+    fn cut_stream<'a>(&mut self, id: UpstreamId, owner: HeldOwner, fate: Fate<'a>, whole: bool) -> Fate<'a> {
         if let Some(client) = self.clients.get_mut(owner.client())
             && let Some(stream) = client.stream.as_mut()
             && stream.to == StreamTo::Upstream(id)
@@ -67,8 +68,12 @@ impl Engine {
             self.resume_stream(owner.client());
             return Fate::StreamCut;
         }
-        // It went out whole, but was not kept: nothing could be sent again.
-        if fate == Fate::Deposed { Fate::Deposed } else { Fate::Lost }
+        match fate {
+            _ if !whole => Fate::StreamCut,
+            // It went out whole, but was not kept: nothing could be sent again.
+            Fate::Deposed => Fate::Deposed,
+            _ => Fate::Lost,
+        }
     }
 
     /// The client's road is one request shorter.
@@ -141,10 +146,7 @@ impl Engine {
         };
         let client = case.owner.client();
         if self.hold_is_full(case.pool) {
-            let snapshot = Arc::clone(self.topology.pool(case.pool));
-            let since = self.now.since(snapshot.shard(case.shard).since);
-            let (pool, shard) = (snapshot.config.name.as_str(), &*snapshot.shard(case.shard).name);
-            return self.fail_owner(case.owner, ErrorReply::ShardDown { pool, shard, since });
+            return self.refuse_held(case.owner, case.pool, case.shard, self.now);
         }
         self.hold_request(Held {
             owner: case.owner,
@@ -152,14 +154,15 @@ impl Engine {
             shard: case.shard,
             row: case.row.id(),
             request: case.request.to_vec(),
-            attempts: case.attempts.saturating_add(1),
+            // A read that was not even sent has not used up one of its retries.
+            attempts: case.attempts.saturating_add(u8::from(fate != Fate::NotSent || !case.row.is_read())),
             // Asked again and again it must not be held for ever: the pauses so far count.
             since: self.now - waited(case.attempts),
             why,
             refused,
         });
-        if let Some(head) = self.clients.get(client).map(|c| c.replies.head()) {
-            self.hold.sort(client, case.shard, head);
+        if self.unsorted.last() != Some(&(client, case.shard)) {
+            self.unsorted.push((client, case.shard));
         }
         self.release(case.pool, case.shard);
     }
@@ -231,8 +234,8 @@ impl Engine {
         for number in doubted {
             if primary {
                 self.pass_refusal_on(number);
-            } else if let Some(held) = self.hold.get_mut(number) {
-                held.why = Why::Shard(HoldReason::Moving);
+            } else {
+                self.hold.set_why(number, Why::Shard(HoldReason::Moving));
             }
         }
     }
@@ -258,24 +261,18 @@ impl Engine {
         if client.held == 0 {
             return false;
         }
-        let (pool, shard, head) = (upstream.pool, upstream.shard, client.replies.head());
-        let place = owner.seq().wrapping_sub(head);
-        let refused: Vec<u64> = self
-            .hold
-            .of_client_and_shard(owner.client(), shard)
-            .into_iter()
-            .filter(|n| {
-                self.hold
-                    .get(*n)
-                    .is_some_and(|h| h.refused.is_some() && h.owner.seq().wrapping_sub(head) < place)
-            })
-            .collect();
-        if refused.is_empty() {
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        // What was refused before came on the same road, so it is earlier.
+        if !self.hold.has_refused(owner.client(), shard) {
             return false;
         }
         let row = command::row(front.row);
         if !row.is_read() || front.streamed {
-            refused.into_iter().for_each(|number| self.pass_refusal_on(number));
+            for number in self.hold.of_client_and_shard(owner.client(), shard) {
+                if self.hold.get(number).is_some_and(|h| h.refused.is_some()) {
+                    self.pass_refusal_on(number);
+                }
+            }
             return false;
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return true };
@@ -293,11 +290,14 @@ impl Engine {
     /// Requests on an upstream whose time is up: they are judged, their entries stay as nobody's, and the
     /// late replies are dropped.
     pub(in crate::engine) fn judge_late(&mut self, id: UpstreamId, late: core::ops::Range<usize>) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        let mut next: usize = upstream.expected.iter().take(late.start).map(|e| e.length as usize).sum();
         for index in late {
             let Some(upstream) = self.upstreams.get_mut(id) else { return };
             let (pool, shard, node) = (upstream.pool, upstream.shard, upstream.node);
-            let from: usize = upstream.expected.iter().take(index).map(|e| e.length as usize).sum();
             let Some(entry) = upstream.expected.get_mut(index) else { return };
+            let from = next;
+            next += entry.length as usize;
             let exempt = index == 0 && upstream.large != Large::No;
             let owner = core::mem::replace(&mut entry.owner, Owner::Nobody);
             if let Owner::Own(step) = owner {

@@ -6,6 +6,8 @@
 //! head, the upstream is paused while the client reads slowly: as long as it likes if nobody is behind,
 //! else for `stall_limit`, and then the client is closed.
 
+use core::time::Duration;
+
 use crate::base::{ClientId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason, Party};
@@ -60,6 +62,8 @@ impl Engine {
                 }
             }
             Owner::Part { gather, .. } => {
+                upstream.large = Large::Kept;
+                self.make_private(id);
                 let limit = self.topology.pool(pool).config.limits.gather_limit.as_usize();
                 if self.gathers.get(gather).is_none_or(|g| kept + g.bytes() > limit) {
                     self.drop_part(id);
@@ -105,9 +109,9 @@ impl Engine {
         let full = c.output.len() > OUTPUT_MARK;
         if full {
             c.pause.set(crate::engine::clients::Pause::OUTPUT);
-            upstream.stalled = behind.then_some(self.now);
             if upstream.reading {
                 upstream.reading = false;
+                upstream.stalled = behind.then_some(self.now);
                 self.actions.push_back(Action::Read { party: Party::Upstream(id), on: false });
             }
         }
@@ -119,10 +123,13 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let passed = core::mem::replace(&mut upstream.large, Large::No) == Large::Streaming;
         upstream.stalled = None;
+        upstream.stalled_for = Duration::ZERO;
         let (pool, shard) = (upstream.pool, upstream.shard);
         let Some(entry) = upstream.answered(&mut self.buffers) else {
             return self.lose(id, CloseReason::BadReply, Fate::Lost);
         };
+        // Its client may not have read it yet, but what comes next is not its own.
+        self.read_upstream_on(id);
         let Owner::Client { client, .. } = entry.owner else { return };
         let Some(c) = self.clients.get_mut(client) else { return };
         let cleared = c.roads.remove(shard);
@@ -141,12 +148,13 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.large = Large::Dropped;
         upstream.stalled = None;
+        upstream.stalled_for = Duration::ZERO;
         let kept = core::mem::take(&mut upstream.partial);
         self.buffers.give(kept);
         self.read_upstream_on(id);
     }
 
-    fn read_upstream_on(&mut self, id: UpstreamId) {
+    pub(in crate::engine) fn read_upstream_on(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         if !upstream.reading {
             upstream.reading = true;
@@ -165,8 +173,10 @@ impl Engine {
             .map(|(id, _)| id)
             .collect();
         for id in paused {
-            if let Some(upstream) = self.upstreams.get_mut(id) {
-                upstream.stalled = None;
+            if let Some(upstream) = self.upstreams.get_mut(id)
+                && let Some(since) = upstream.stalled.take()
+            {
+                upstream.stalled_for += self.now.since(since);
             }
             self.read_upstream_on(id);
         }

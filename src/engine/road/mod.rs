@@ -171,7 +171,8 @@ impl Engine {
             }
         }
         self.args.clear();
-        let limits = self.pools[0].limits;
+        let Some(pool) = self.clients.get(id).map(|c| c.pool) else { return Flow::Taken };
+        let limits = self.pools[usize::from(pool.0)].limits;
         match RequestScanner::default().scan(&request, &mut self.args, &limits) {
             Scanned::Request { .. } => self.request(id, &request),
             Scanned::Error(error) => {
@@ -416,8 +417,10 @@ impl Engine {
     /// A client is read unless it is paused and has given enough to go on with.
     pub(super) fn set_reading(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let reading =
-            !client.pause.any() || client.input.len() < INPUT_MARK && !client.pause.has(Pause::CLOSING);
+        // An incomplete request is read to its end; what can't be parsed now is not piled up.
+        let waits = client.pause.any() || (client.runnable && client.partial.is_none());
+        let full = client.input.len() >= INPUT_MARK && waits;
+        let reading = !full && !client.pause.has(Pause::CLOSING);
         if client.reading != reading {
             client.reading = reading;
             self.actions.push_back(Action::Read { party: Party::Client(id), on: reading });

@@ -34,6 +34,11 @@ impl Engine {
             }
         }
         self.assign_parts(pool, request, step);
+        for i in 0..self.parts.len() {
+            if self.must_wait_unread(id, pool, ShardId(self.parts[i].0), row.is_read()) {
+                return Flow::NotNow;
+            }
+        }
         let join = match split {
             Split::Mget => Join::Elements,
             Split::Mset => Join::AllSucceeded,
@@ -104,6 +109,11 @@ impl Engine {
         let shards = self.topology.pool(pool).shards.len();
         if shards == 1 {
             return self.forward_to(ShardId(0), id, row, request);
+        }
+        for shard in 0..shards {
+            if self.must_wait_unread(id, pool, ShardId(shard as u16), row.is_read()) {
+                return Flow::NotNow;
+            }
         }
         let join = if row.reply == ReplyPolicy::AggSum { Join::Sum } else { Join::AllSucceeded };
         let Some(seq) = self.reserve(id) else { return Flow::Taken };

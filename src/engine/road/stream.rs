@@ -16,6 +16,7 @@ use crate::command::{self, Found, Handling, Row, RowId};
 use crate::config::Route;
 use crate::engine::action::CloseReason;
 use crate::engine::clients::{Pause, Place, Stream, StreamTo};
+use crate::engine::expire::SWEEP;
 use crate::engine::upstreams::{Expected, Lane, Owner};
 use crate::engine::{Engine, next_random};
 use crate::failover::Fate;
@@ -90,7 +91,12 @@ impl Engine {
         let upstream = if busy { None } else { self.bulk_upstream(pool, shard, row) };
         let Some(upstream_id) = upstream else {
             // Tried again when its road is free, an upstream is ready, or at the next turn that is due.
-            return self.waiting_streams.push(id);
+            if !self.waiting_streams.contains(&id) {
+                self.waiting_streams.push(id);
+            }
+            let at = self.now + SWEEP;
+            self.sweep_at.get_or_insert(at);
+            return;
         };
         let expected = Expected {
             owner: Owner::Client { client: id, seq },
@@ -102,6 +108,7 @@ impl Engine {
         if let Some(upstream) = self.upstreams.get_mut(upstream_id) {
             upstream.queue(&[], expected, self.now, &mut self.buffers);
             upstream.uploading = true;
+            upstream.last_byte = self.now;
             if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&upstream.node) {
                 link.bulk.retain(|other| *other != upstream_id);
                 link.counters.requests.inc();
@@ -222,6 +229,10 @@ impl Engine {
             link.counters.sent.add(n as u64);
         }
         upstream.out.wrote(n);
+        if upstream.uploading {
+            // What it takes is a sign of life: it has nothing to say before the end.
+            upstream.last_byte = self.now;
+        }
         if upstream.lane == Lane::Bulk && upstream.expected.front().is_some_and(|e| e.streamed) {
             upstream.out.forget_written(&mut self.buffers);
             if upstream.out.to_write().len() < STREAM_MARK / 2
@@ -267,6 +278,14 @@ impl Engine {
                 ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since },
             );
             self.resume_stream(id);
+        }
+    }
+
+    /// An upstream that a client was streaming to and waiting for has gone.
+    pub(in crate::engine) fn release_feeder(&mut self, feeder: Option<ClientId>) {
+        if let Some(feeder) = feeder {
+            self.resume_stream(feeder);
+            self.set_reading(feeder);
         }
     }
 }

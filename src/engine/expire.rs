@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::Engine;
 use super::action::CloseReason;
-use super::upstreams::{Owner, State, Step};
+use super::upstreams::{State, Step};
 use crate::base::{ClientId, Time, UpstreamId};
 use crate::failover::Fate;
 
@@ -21,8 +21,7 @@ impl Engine {
             self.expire_upstream(id);
         }
         self.expire_held();
-        if self.sweep_at.is_some_and(|at| at <= self.now) {
-            self.sweep_at = None;
+        if self.streams_swept + SWEEP <= self.now {
             self.expire_streams();
         }
         self.retry_links();
@@ -89,7 +88,7 @@ impl Engine {
     /// When an upstream will have been silent for too long.
     fn silent_at(&self, id: UpstreamId) -> Option<Time> {
         let upstream = self.upstreams.get(id)?;
-        // Whoever waits for a client's next piece owes nothing.
+        // Between the pieces of a request the client is waited for; while some lie here, the node.
         let waits_for_client = upstream.uploading && upstream.out.to_write().is_empty();
         if waits_for_client || !upstream.reading {
             return None;
@@ -116,7 +115,7 @@ impl Engine {
                 .flatten()
                 .min()
         });
-        let sweep = self.sweep_at;
+        let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + SWEEP);
         let idle = self.idle_sweep();
         upstreams.chain(self.next_held_expiry()).chain(self.next_retry()).chain(sweep).chain(idle).min()
     }

@@ -19,7 +19,7 @@ use crate::topology::{Health, Node, NodeFailure, NodeState, Observation, Pool, R
 
 /// How soon a believed primary is tried, or asked for its role, again: it must not wait for a back-off,
 /// and an address that refuses must not be hammered.
-const PRIMARY_RETRY: Duration = Duration::from_millis(20);
+pub(super) const PRIMARY_RETRY: Duration = Duration::from_millis(20);
 /// The back-off of other nodes: doubled from the first to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);
@@ -76,6 +76,7 @@ impl Engine {
             self.follow_nodes(pool);
             self.leave_deposed(pool);
             for shard in &pool.shards {
+                self.ask_believed(pool, shard.id);
                 self.connect_shard(pool, shard.id);
                 self.doubt_new_primary(pool, shard.primary);
                 self.reroute(pool.id, shard.id);
@@ -148,6 +149,9 @@ impl Engine {
     fn leave(&mut self, pool: PoolId, node: NodeId) {
         for id in self.upstreams_of(pool, node) {
             let Some(upstream) = self.upstreams.get_mut(id) else { continue };
+            if upstream.state == State::Draining {
+                continue;
+            }
             if upstream.expected.is_empty() || !upstream.is_ready() {
                 self.lose(id, CloseReason::Removed, Fate::Lost);
             } else {
@@ -166,6 +170,18 @@ impl Engine {
         for node in pool.members(shard) {
             if Self::wanted(&self.topology, pool, node) {
                 self.connect_shared(pool.id, node.id);
+            }
+        }
+    }
+
+    /// A node that was a replica has upstreams already when it is believed: ROLE is asked anew on each.
+    fn ask_believed(&mut self, pool: &Pool, shard: ShardId) {
+        let Some(node) = pool.shard(shard).primary else { return };
+        for id in self.upstreams_of(pool.id, node) {
+            let Some(upstream) = self.upstreams.get_mut(id) else { continue };
+            if upstream.is_ready() && !upstream.may_write() && upstream.ask_role_at.is_none() && !upstream.asks_role()
+            {
+                self.ask(id, Step::Role, &["ROLE"]);
             }
         }
     }
@@ -321,14 +337,15 @@ impl Engine {
         if changed {
             self.actions.push_back(Action::Report(Observation::RoleSeen { pool, node, role }));
         }
-        self.judge_doubted(id, primary);
+        upstream.resting = false;
+        self.judge_doubted(id, !primary);
+        if primary {
+            self.wake_streams();
+        }
         if first {
             self.became_ready(id);
-        } else if rested {
+        } else {
             self.reroute(pool, shard);
-        }
-        if changed || rested {
-            self.release(pool, shard);
         }
     }
 
@@ -340,7 +357,10 @@ impl Engine {
         match lane {
             Lane::Shared if link.shared.is_none() => link.shared = Some(id),
             Lane::Shared => link.spare.push(id),
-            Lane::Bulk => link.bulk.push(id),
+            Lane::Bulk => {
+                link.bulk.push(id);
+                self.wake_streams();
+            }
         }
         self.streams.append(&mut self.waiting_streams);
         self.reroute(pool, shard);
@@ -408,7 +428,9 @@ impl Engine {
         };
         if spare.len() < SPARE {
             spare.push(id);
-            self.streams.append(&mut self.waiting_streams);
+            if lane == Lane::Bulk {
+                self.wake_streams();
+            }
         } else {
             self.lose(id, CloseReason::Spare, Fate::Lost);
         }
@@ -419,6 +441,7 @@ impl Engine {
         let Some(upstream) = self.upstreams.get(id) else { return };
         let (pool, node) = (upstream.pool, upstream.node);
         let connecting = upstream.state == State::Connecting;
+        // A node that left the topology has no link any more, but may still owe replies.
         if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
             if connecting {
                 link.counters.connect_errors.inc();
@@ -465,6 +488,7 @@ impl Engine {
         // Nobody will tell any more what the node's role was: its scripts' errors are passed on.
         self.judge_doubted(id, true);
         self.judge_lost(id, &mut upstream, fate);
+        self.judge_doubted(id, false);
         upstream.out.clear(&mut self.buffers);
         self.release(pool, shard);
         if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
@@ -484,13 +508,14 @@ impl Engine {
             .map(|(pool, node, _)| (pool, node))
             .collect();
         for (pool, node) in due {
+            // Its time has come, whether or not anything is made now: one that stayed in the past would
+            // be due for ever.
             if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
                 link.retry_at = None;
             }
             let snapshot = Arc::clone(self.topology.pool(pool));
-            match snapshot.node(node) {
-                Some(n) if Self::wanted(&self.topology, &snapshot, n) => self.connect_shared(pool, node),
-                _ => {}
+            if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
+                self.connect_shared(pool, node);
             }
         }
     }
@@ -546,6 +571,11 @@ impl Link {
             told_failure: false,
             counters: NodeCounters::new(registry, &pool.config.name, shard, &node.address.to_string()),
         }
+    }
+
+    /// All upstreams to the node, those on their way included.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     fn forget(&mut self, id: UpstreamId) {

@@ -22,6 +22,7 @@
 
 mod action;
 mod buffers;
+mod check;
 mod clients;
 mod counters;
 mod expire;
@@ -106,6 +107,8 @@ pub struct Engine {
     /// When streams that wait are looked at again.
     sweep_at: Option<Time>,
     idle_swept: Time,
+    /// When streams that wait were looked at last, or began to wait.
+    streams_swept: Time,
     next_due: Option<Time>,
 }
 
@@ -141,6 +144,7 @@ impl Engine {
             crowded: Vec::new(),
             sweep_at: None,
             idle_swept: setting.now,
+            streams_swept: setting.now,
             next_due: None,
         };
         engine.reconcile(setting.topology);

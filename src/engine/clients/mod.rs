@@ -96,6 +96,8 @@ pub(crate) struct Session {
     pub(crate) lib_name: Vec<u8>,
     pub(crate) lib_version: Vec<u8>,
     pub(crate) user: Option<String>,
+    /// Since when requests of it have come back to be sent again, without one being answered.
+    pub(crate) resent_since: Option<Time>,
     /// It is being closed for what it sent.
     pub(crate) protocol_error: bool,
 }
@@ -110,6 +112,7 @@ impl Session {
             lib_name: Vec::new(),
             lib_version: Vec::new(),
             user: None,
+            resent_since: None,
             protocol_error: false,
         }
     }

@@ -1,5 +1,6 @@
 //! How a client ends: with a reason, and without a trace.
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::hold::HeldOwner;
 use crate::base::ClientId;
@@ -14,8 +15,10 @@ impl Engine {
     /// It has gone, or goes now: nothing more is owed to it. Its entries at upstreams find nobody.
     pub(in crate::engine) fn close_client(&mut self, id: ClientId, reason: CloseReason) {
         for number in self.hold.of_client(id) {
-            if let Some(HeldOwner::Part { gather, .. }) = self.unhold(number).map(|held| held.owner) {
-                // Parts that are under way find their gather gone.
+            if let Some(held) = self.unhold(number)
+                && let HeldOwner::Part { gather, .. } = held.owner
+            {
+                // No reply will come for this part: nothing else would end the gather.
                 self.gathers.end(gather);
             }
         }
@@ -71,10 +74,10 @@ impl Engine {
             self.close_client(id, reason);
         } else if client.eof
             && client.input.is_empty()
-            && !client.pause.has(Pause::STREAM)
-            && !client.runnable
+            && client.stream.as_ref().is_some_and(|s| s.to != StreamTo::Waiting)
         {
-            self.end_unfinished_stream(id);
+            // The rest of its streamed request will never come.
+            self.close_client(id, CloseReason::Eof);
         }
     }
 

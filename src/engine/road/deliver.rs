@@ -3,7 +3,7 @@
 //! Delivering never dispatches: a client that is freed by a reply is made runnable, and `settle` goes on
 //! from there.
 
-use super::hold::HeldOwner;
+use super::HeldOwner;
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::CloseReason;
@@ -39,7 +39,10 @@ impl Engine {
                         Large::Streaming | Large::Dropped => self.last_piece(id, piece),
                     }
                 }
-                ReplyScan::More => return self.piece(id, &bytes[at..]),
+                ReplyScan::More => {
+                    self.piece(id, &bytes[at..]);
+                    break;
+                }
                 ReplyScan::Error(_) => return self.lose(id, CloseReason::BadReply, Fate::Lost),
             }
         }
@@ -49,12 +52,25 @@ impl Engine {
     /// A whole reply belongs to the oldest entry.
     fn matched(&mut self, id: UpstreamId, reply: &[u8]) {
         let telling = matches!(reply.first(), Some(b'-' | b'!'));
-        if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id)) {
+        if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id, reply)) {
             return;
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        let (pool, shard, uploading) = (upstream.pool, upstream.shard, upstream.uploading);
-        let Some(entry) = upstream.answered(&mut self.buffers) else { return self.unexpected(id, reply) };
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        let Some(entry) = upstream.answered(&mut self.buffers) else {
+            // A reply that nobody asked for, or before its request was written: the two sides do not mean
+            // the same thing any more.
+            return self.lose(id, CloseReason::BadReply, Fate::Lost);
+        };
+        if entry.attempts > 0
+            && let Some(owner) = self.owner_of(entry.owner)
+            && let Some(client) = self.clients.get_mut(owner.client())
+        {
+            client.session.resent_since = None;
+        }
+        if entry.streamed {
+            self.streamed_answered(id, entry.owner);
+        }
         match entry.owner {
             Owner::Client { client, seq } => {
                 let Some(c) = self.clients.get_mut(client) else { return };
@@ -247,8 +263,8 @@ impl Engine {
         false
     }
 
-    /// Whose request an entry is; nobody's once its client has gone.
-    pub(super) fn owner_of(&self, owner: Owner) -> Option<HeldOwner> {
+    /// Whose request an entry is.
+    pub(in crate::engine) fn owner_of(&self, owner: Owner) -> Option<HeldOwner> {
         match owner {
             Owner::Client { client, seq } => {
                 self.clients.get(client).map(|_| HeldOwner::Client { client, seq })

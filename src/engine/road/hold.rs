@@ -75,9 +75,18 @@ pub(crate) struct Held {
     pub(crate) attempts: u8,
     pub(crate) since: Time,
     pub(crate) why: Why,
-    /// The node's own words, if the request was sent and refused as not executed: the reply should a
-    /// later write of the same client have been executed meanwhile.
-    pub(crate) refused: Option<Box<[u8]>>,
+    /// What the node said, if it was sent and answered: it was refused as not executed, or is a read
+    /// behind one that was. The reply after all, should a later write of the same client have been executed.
+    pub(crate) answer: Option<Box<[u8]>>,
+    /// `answer` is a read's own.
+    pub(crate) rewound: bool,
+}
+
+impl Held {
+    /// Bytes that are kept for it.
+    fn size(&self) -> usize {
+        self.request.len() + self.answer.as_ref().map_or(0, |a| a.len())
+    }
 }
 
 /// How much is held.
@@ -92,11 +101,8 @@ pub(crate) struct Hold {
     requests: BTreeMap<u64, Held>,
     by_shard: BTreeSet<(PoolId, ShardId, u64)>,
     by_client: BTreeSet<(ClientId, ShardId, u64)>,
-    by_age: BTreeSet<(PoolId, Time, u64)>,
-    pools: BTreeMap<PoolId, HeldSum>,
-    client_bytes: BTreeMap<ClientId, usize>,
-    /// How many of a client's requests to a shard were refused by a node.
-    refused: BTreeMap<(ClientId, ShardId), usize>,
+    by_time: BTreeSet<(PoolId, Time, u64)>,
+    bytes: usize,
     next: u64,
 }
 
@@ -115,53 +121,19 @@ impl Hold {
     pub(crate) fn push(&mut self, held: Held) {
         let number = self.next;
         self.next += 1;
-        self.put(number, held);
-    }
-
-    fn put(&mut self, number: u64, held: Held) {
-        let client = held.owner.client();
-        let sum = self.pools.entry(held.pool).or_default();
-        sum.count += 1;
-        sum.bytes += held.request.len();
-        *self.client_bytes.entry(client).or_default() += held.request.len();
-        if held.refused.is_some() {
-            *self.refused.entry((client, held.shard)).or_default() += 1;
-        }
+        self.bytes += held.size();
         self.by_shard.insert((held.pool, held.shard, number));
-        self.by_client.insert((client, held.shard, number));
-        self.by_age.insert((held.pool, held.since, number));
+        self.by_client.insert((held.owner.client(), held.shard, number));
+        self.by_time.insert((held.pool, held.since, number));
         self.requests.insert(number, held);
     }
 
     pub(crate) fn take(&mut self, number: u64) -> Option<Held> {
         let held = self.requests.remove(&number)?;
-        let client = held.owner.client();
-        if let Some(sum) = self.pools.get_mut(&held.pool) {
-            sum.count -= 1;
-            sum.bytes -= held.request.len();
-        }
+        self.bytes -= held.size();
         self.by_shard.remove(&(held.pool, held.shard, number));
-        self.by_client.remove(&(client, held.shard, number));
-        self.by_age.remove(&(held.pool, held.since, number));
-        if let Some(bytes) = self.client_bytes.get_mut(&client) {
-            *bytes -= held.request.len();
-        }
-        if held.refused.is_some()
-            && let Some(count) = self.refused.get_mut(&(client, held.shard))
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.refused.remove(&(client, held.shard));
-            }
-        }
-        if self
-            .by_client
-            .range((client, ShardId(0), 0)..=(client, ShardId(u16::MAX), u64::MAX))
-            .next()
-            .is_none()
-        {
-            self.client_bytes.remove(&client);
-        }
+        self.by_client.remove(&(held.owner.client(), held.shard, number));
+        self.by_time.remove(&(held.pool, held.since, number));
         Some(held)
     }
 
@@ -212,14 +184,17 @@ impl Hold {
     /// comes back while later ones are held: they would overtake it.
     pub(crate) fn sort(&mut self, client: ClientId, shard: ShardId, head: Seq) {
         let numbers = self.of_client_and_shard(client, shard);
-        let place = |n: &u64| self.requests.get(n).map_or(0, |h| h.owner.seq().wrapping_sub(head));
-        if numbers.is_sorted_by_key(place) {
-            return;
+        let mut all: Vec<Held> = Vec::with_capacity(numbers.len());
+        for number in &numbers {
+            if let Some(held) = self.requests.remove(number) {
+                self.by_time.remove(&(held.pool, held.since, *number));
+                all.push(held);
+            }
         }
-        let mut held: Vec<Held> = numbers.iter().filter_map(|n| self.take(*n)).collect();
-        held.sort_by_key(|h| h.owner.seq().wrapping_sub(head));
-        for (number, held) in numbers.into_iter().zip(held) {
-            self.put(number, held);
+        all.sort_by_key(|h| h.owner.seq().wrapping_sub(head));
+        for (number, held) in numbers.into_iter().zip(all) {
+            self.by_time.insert((held.pool, held.since, number));
+            self.requests.insert(number, held);
         }
     }
 
@@ -236,10 +211,37 @@ impl Hold {
 
     /// Bytes of one client's held requests.
     pub(crate) fn bytes_of(&self, client: ClientId) -> usize {
-        self.client_bytes.get(&client).copied().unwrap_or_default()
+        self.of_client(client).iter().filter_map(|n| self.requests.get(n)).map(|h| h.size()).sum()
     }
 
-    /// All, oldest first.
+    /// # Errors
+    /// Where its indexes and what it holds differ.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let bytes: usize = self.requests.values().map(|h| h.size()).sum();
+        let indexed = self.requests.iter().all(|(n, h)| {
+            self.by_shard.contains(&(h.pool, h.shard, *n))
+                && self.by_client.contains(&(h.owner.client(), h.shard, *n))
+                && self.by_time.contains(&(h.pool, h.since, *n))
+        });
+        let sizes = [self.by_shard.len(), self.by_client.len(), self.by_time.len()];
+        if bytes == self.bytes && indexed && sizes == [self.requests.len(); 3] {
+            Ok(())
+        } else {
+            Err(format!("the hold: {bytes} bytes, {} counted, {sizes:?} indexed", self.bytes))
+        }
+    }
+
+    /// What of a pool has been held since `until` or longer, the oldest first.
+    pub(crate) fn since(&self, pool: PoolId, until: Time) -> Vec<u64> {
+        self.by_time.range((pool, Time::ZERO, 0)..=(pool, until, u64::MAX)).map(|(_, _, n)| *n).collect()
+    }
+
+    /// Since when the oldest of a pool is held.
+    pub(crate) fn oldest(&self, pool: PoolId) -> Option<Time> {
+        let all = (pool, Time::ZERO, 0)..=(pool, Time::from_nanos(u64::MAX), u64::MAX);
+        self.by_time.range(all).next().map(|(_, since, _)| *since)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Held)> {
         self.requests.iter().map(|(n, h)| (*n, h))
     }

@@ -4,11 +4,13 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
-use super::hold::{Held, HeldOwner, Why};
+use super::hold::{Held, Why};
 use crate::base::{PoolId, ShardId, UpstreamId};
 use crate::command::{self, Group, Row};
 use crate::engine::Engine;
+use crate::engine::links::PRIMARY_RETRY;
 use crate::engine::action::{Action, CloseReason};
 use crate::engine::clients::{Place, StreamTo};
 use crate::engine::upstreams::{Expected, Large, Owner, State, Step, Upstream};
@@ -37,6 +39,7 @@ impl Engine {
         let mut from = 0;
         let whole = upstream.out.to_write().is_empty();
         let entries = core::mem::take(&mut upstream.expected);
+        let unwritten = !upstream.out.to_write().is_empty();
         for (i, entry) in entries.into_iter().enumerate() {
             let (request, written) = upstream.out.request(from, entry.length as usize);
             from += entry.length as usize;
@@ -49,7 +52,7 @@ impl Engine {
             self.leave_road(owner, pool, shard);
             let fate = match () {
                 () if i == 0 && upstream.large == Large::Streaming => Fate::ReplyCut,
-                () if entry.streamed => self.cut_stream(id, owner, fate, whole),
+                () if entry.streamed => self.cut_stream(id, owner, fate, unwritten),
                 () if !written => Fate::NotSent,
                 () => fate,
             };
@@ -59,7 +62,13 @@ impl Engine {
     }
 
     /// A streamed request's upstream is gone: what is still to come of the request is dropped.
-    fn cut_stream<'a>(&mut self, id: UpstreamId, owner: HeldOwner, fate: Fate<'a>, whole: bool) -> Fate<'a> {
+    fn cut_stream<'a>(
+        &mut self,
+        id: UpstreamId,
+        owner: HeldOwner,
+        fate: Fate<'a>,
+        unwritten: bool,
+    ) -> Fate<'a> {
         if let Some(client) = self.clients.get_mut(owner.client())
             && let Some(stream) = client.stream.as_mut()
             && stream.to == StreamTo::Upstream(id)
@@ -68,12 +77,11 @@ impl Engine {
             self.resume_stream(owner.client());
             return Fate::StreamCut;
         }
-        match fate {
-            _ if !whole => Fate::StreamCut,
-            // It went out whole, but was not kept: nothing could be sent again.
-            Fate::Deposed => Fate::Deposed,
-            _ => Fate::Lost,
+        if unwritten {
+            return Fate::StreamCut;
         }
+        // It went out whole, but was not kept: nothing could be sent again.
+        if fate == Fate::Deposed { Fate::Deposed } else { Fate::Lost }
     }
 
     /// The client's road is one request shorter.
@@ -140,31 +148,46 @@ impl Engine {
 
     /// Back to the waiting place, in the client's order.
     fn hold_again(&mut self, case: Case<'_>, fate: Fate<'_>, why: Why) {
-        let refused = match fate {
-            Fate::Answered(reply) => Some(reply.into()),
-            _ => None,
-        };
-        let client = case.owner.client();
+        let answer = if let Fate::Answered(reply) = fate { Some(reply) } else { None };
+        self.put_back(case, answer, why, false);
+    }
+
+    fn put_back(&mut self, case: Case<'_>, answer: Option<&[u8]>, why: Why, rewound: bool) {
         if self.hold_is_full(case.pool) {
-            return self.refuse_held(case.owner, case.pool, case.shard, self.now);
+            return match answer {
+                // Nothing proves that it was not executed, or it was a read.
+                Some(answer) if rewound || matches!(why, Why::Doubted(_)) => {
+                    self.answer_owner(case.owner, answer);
+                }
+                _ => self.fail_full(case.owner, case.pool, case.shard),
+            };
         }
+        let id = case.owner.client();
+        let Some(client) = self.clients.get_mut(id) else { return self.drop_owner(case.owner) };
+        let head = client.replies.head();
+        // A node that says that it is a primary and refuses writes must not be asked for ever.
+        let since = *client.session.resent_since.get_or_insert(self.now);
         self.hold_request(Held {
             owner: case.owner,
             pool: case.pool,
             shard: case.shard,
             row: case.row.id(),
             request: case.request.to_vec(),
-            // A read that was not even sent has not used up one of its retries.
-            attempts: case.attempts.saturating_add(u8::from(fate != Fate::NotSent || !case.row.is_read())),
-            // Asked again and again it must not be held for ever: the pauses so far count.
-            since: self.now - waited(case.attempts),
+            attempts: case.attempts.saturating_add(1),
+            since,
             why,
-            refused,
+            answer: answer.map(Into::into),
+            rewound,
         });
-        if self.unsorted.last() != Some(&(client, case.shard)) {
-            self.unsorted.push((client, case.shard));
-        }
+        self.hold.sort(id, case.shard, head);
         self.release(case.pool, case.shard);
+    }
+
+    /// Its client has gone.
+    fn drop_owner(&mut self, owner: HeldOwner) {
+        if let HeldOwner::Part { gather, .. } = owner {
+            self.gathers.end(gather);
+        }
     }
 
     /// A telling error is the answer to the oldest entry: READONLY, LOADING and the like. True if it has
@@ -188,7 +211,7 @@ impl Engine {
         }
         self.leave_road(owner, pool, shard);
         if front.streamed {
-            self.streamed_refused(id, owner);
+            self.streamed_answered(id, front.owner);
         }
         self.actions.push_back(Action::Report(Observation::TopologyDoubted { pool, shard }));
         self.doubt(id, reply, front.attempts);
@@ -203,57 +226,79 @@ impl Engine {
         true
     }
 
-    /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so. The
-    /// first time it is asked at once; a node that is loading, or contradicts itself, is given longer and
-    /// longer pauses, or the two would go round as fast as the network allows.
-    fn doubt(&mut self, id: UpstreamId, reply: &[u8], attempts: u8) {
+    /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so. One
+    /// whose node can serve nobody at the moment rests until then.
+    fn doubt(&mut self, id: UpstreamId, reply: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        let (pool, shard, node) = (upstream.pool, upstream.shard, upstream.node);
-        let asked = upstream.expected.iter().any(|e| e.owner == Owner::Own(Step::Role));
+        let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
         if upstream.may_write() {
             upstream.state = State::Ready { primary: false };
         }
-        let loading = resp::error_code(reply) == b"LOADING";
-        if loading || attempts > 0 {
+        let code = resp::error_code(reply);
+        let rests = matches!(code, b"LOADING" | b"MASTERDOWN" | b"CLUSTERDOWN");
+        if !rests && !upstream.asks_role() {
+            return self.ask(id, Step::Role, &["ROLE"]);
+        }
+        if rests && !upstream.resting {
             upstream.resting = true;
-            upstream.ask_role_at = Some(self.now + pause(attempts));
+            upstream.ask_role_at = Some(self.now + PRIMARY_RETRY);
             self.reroute(pool, shard);
-        } else if !asked {
-            self.ask(id, Step::Role, &["ROLE"]);
-        }
-        if loading {
-            let failure = NodeFailure::Loading;
-            self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
-        }
-    }
-
-    /// ROLE has been answered on an upstream whose scripts gave telling errors.
-    pub(in crate::engine) fn judge_doubted(&mut self, id: UpstreamId, primary: bool) {
-        let doubted: Vec<u64> =
-            self.hold.iter().filter(|(_, h)| h.why == Why::Doubted(id)).map(|(n, _)| n).collect();
-        for number in doubted {
-            if primary {
-                self.pass_refusal_on(number);
-            } else {
-                self.hold.set_why(number, Why::Shard(HoldReason::Moving));
+            if code == b"LOADING" {
+                let failure = crate::topology::NodeFailure::Loading;
+                self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
             }
         }
     }
 
+    /// ROLE has been answered on an upstream whose scripts gave telling errors, or never will be.
+    pub(in crate::engine) fn judge_doubted(&mut self, id: UpstreamId, refusal_counts: bool) {
+        if self.hold.is_empty() {
+            return;
+        }
+        let doubted: Vec<u64> =
+            self.hold.iter().filter(|(_, h)| h.why == Why::Doubted(id)).map(|(n, _)| n).collect();
+        for number in doubted {
+            if !refusal_counts {
+                self.pass_doubted_on(number);
+            } else if let Some(held) = self.hold.get_mut(number) {
+                held.why = Why::Shard(HoldReason::Moving);
+            }
+        }
+    }
+
+    /// A script that may have been executed gets the node's words as its answer. What stands before it can't
+    /// be sent again any more, and the reads behind it had their right answers already.
+    pub(super) fn pass_doubted_on(&mut self, number: u64) {
+        let Some(doubted) = self.hold.get(number) else { return };
+        let (owner, shard) = (doubted.owner, doubted.shard);
+        let Some(head) = self.clients.get(owner.client()).map(|c| c.replies.head()) else { return };
+        let place = owner.seq().wrapping_sub(head);
+        let mut decided: Vec<u64> = Vec::new();
+        for other in self.hold.of_client_and_shard(owner.client(), shard) {
+            let Some(held) = self.hold.get(other) else { continue };
+            let before = held.owner.seq().wrapping_sub(head) <= place;
+            if held.answer.is_none() || (!before && !held.rewound) {
+                break;
+            }
+            decided.push(other);
+        }
+        decided.into_iter().for_each(|number| self.pass_answer_on(number));
+    }
+
     /// What the node said is the answer after all.
-    pub(super) fn pass_refusal_on(&mut self, number: u64) {
+    pub(super) fn pass_answer_on(&mut self, number: u64) {
         if let Some(held) = self.unhold(number)
-            && let Some(refused) = held.refused
+            && let Some(answer) = held.answer
         {
-            self.answer_owner(held.owner, &refused);
+            self.answer_owner(held.owner, &answer);
         }
     }
 
     /// A reply came behind a request of the same client and shard that was refused as not executed and is
-    /// held. A read's is thrown away, and the read sent again behind the held one; a write was executed,
-    /// so the refused ones before it can't be sent again without changing the order: their errors are
-    /// passed on. True if the reply has been dealt with.
-    pub(super) fn rewinds(&mut self, id: UpstreamId) -> bool {
+    /// held. A read waits behind the held one and is sent again; a write was executed, so the refused ones
+    /// before it can't be sent again without changing the order: their errors are passed on, and what the
+    /// reads between them were answered. True if the reply has been dealt with.
+    pub(super) fn rewinds(&mut self, id: UpstreamId, reply: &[u8]) -> bool {
         let Some(upstream) = self.upstreams.get(id) else { return false };
         let Some(front) = upstream.expected.front().copied() else { return false };
         let Some(owner) = self.owner_of(front.owner) else { return false };
@@ -261,18 +306,24 @@ impl Engine {
         if client.held == 0 {
             return false;
         }
-        let (pool, shard) = (upstream.pool, upstream.shard);
-        // What was refused before came on the same road, so it is earlier.
-        if !self.hold.has_refused(owner.client(), shard) {
+        let (pool, shard, head) = (upstream.pool, upstream.shard, client.replies.head());
+        let place = owner.seq().wrapping_sub(head);
+        let refused: Vec<u64> = self
+            .hold
+            .of_client_and_shard(owner.client(), shard)
+            .into_iter()
+            .filter(|n| {
+                self.hold
+                    .get(*n)
+                    .is_some_and(|h| h.answer.is_some() && h.owner.seq().wrapping_sub(head) < place)
+            })
+            .collect();
+        if refused.is_empty() {
             return false;
         }
         let row = command::row(front.row);
         if !row.is_read() || front.streamed {
-            for number in self.hold.of_client_and_shard(owner.client(), shard) {
-                if self.hold.get(number).is_some_and(|h| h.refused.is_some()) {
-                    self.pass_refusal_on(number);
-                }
-            }
+            refused.into_iter().for_each(|number| self.pass_answer_on(number));
             return false;
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return true };
@@ -283,7 +334,7 @@ impl Engine {
         }
         self.leave_road(owner, pool, shard);
         let case = Case { owner, pool, shard, row, request: &request, attempts: front.attempts };
-        self.hold_again(case, Fate::NotSent, Why::Behind);
+        self.put_back(case, Some(reply), Why::Behind, true);
         true
     }
 
@@ -291,7 +342,8 @@ impl Engine {
     /// late replies are dropped.
     pub(in crate::engine) fn judge_late(&mut self, id: UpstreamId, late: core::ops::Range<usize>) {
         let Some(upstream) = self.upstreams.get(id) else { return };
-        let mut next: usize = upstream.expected.iter().take(late.start).map(|e| e.length as usize).sum();
+        let before = upstream.expected.iter().take(late.start);
+        let mut next: usize = before.map(|e| e.length as usize).sum();
         for index in late {
             let Some(upstream) = self.upstreams.get_mut(id) else { return };
             let (pool, shard, node) = (upstream.pool, upstream.shard, upstream.node);

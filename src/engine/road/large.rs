@@ -100,22 +100,35 @@ impl Engine {
 
     fn pass_on(&mut self, id: UpstreamId, piece: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        let behind = upstream.expected.len() > 1;
         let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner) else {
             return self.drop_large(id);
         };
         let Some(c) = self.clients.get_mut(client) else { return self.drop_large(id) };
         c.output.extend(piece, &mut self.buffers);
-        let full = c.output.len() > OUTPUT_MARK;
-        if full {
+        if c.output.len() > OUTPUT_MARK {
             c.pause.set(crate::engine::clients::Pause::OUTPUT);
-            if upstream.reading {
-                upstream.reading = false;
-                upstream.stalled = behind.then_some(self.now);
-                self.actions.push_back(Action::Read { party: Party::Upstream(id), on: false });
-            }
+            self.wait_for_reader(id, client);
         }
         self.mark_client_dirty(client);
+    }
+
+    /// A client reads its large reply more slowly than it comes.
+    fn wait_for_reader(&mut self, id: UpstreamId, client: ClientId) {
+        let stalls = self.others_behind(id, client);
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        upstream.stalled = stalls.then_some(self.now);
+        if upstream.reading {
+            upstream.reading = false;
+            self.actions.push_back(Action::Read { party: Party::Upstream(id), on: false });
+        }
+    }
+
+    /// Whether anybody else waits behind a client's reply. Its own later requests hurt itself alone.
+    fn others_behind(&self, id: UpstreamId, client: ClientId) -> bool {
+        self.upstreams.get(id).is_some_and(|upstream| {
+            let owners = upstream.expected.iter().skip(1).map(|e| self.owner_of(e.owner));
+            owners.flatten().any(|owner| owner.client() != client)
+        })
     }
 
     /// The end of a reply that was passed on, or dropped, in pieces.
@@ -128,8 +141,9 @@ impl Engine {
         let Some(entry) = upstream.answered(&mut self.buffers) else {
             return self.lose(id, CloseReason::BadReply, Fate::Lost);
         };
-        // Its client may not have read it yet, but what comes next is not its own.
-        self.read_upstream_on(id);
+        if entry.streamed {
+            self.streamed_answered(id, entry.owner);
+        }
         let Owner::Client { client, .. } = entry.owner else { return };
         let Some(c) = self.clients.get_mut(client) else { return };
         let cleared = c.roads.remove(shard);

@@ -18,10 +18,10 @@ mod split;
 mod stream;
 
 pub(crate) use gather::{GatherId, Gathers};
-pub(crate) use hold::Hold;
+pub(crate) use hold::{HeldOwner, Hold};
 
 use self::error_reply::ErrorReply;
-use self::hold::{HeldOwner, Why};
+use self::hold::Why;
 use super::Engine;
 use super::action::{Action, Party};
 use super::clients::replies::Seq;
@@ -334,12 +334,14 @@ impl Engine {
         is_read: bool,
     ) -> Result<UpstreamId, Why> {
         let Some(client) = self.clients.get(id) else { return Err(Why::Behind) };
-        let gate = self.topology.pool(pool).shard(shard).gate;
+        let believed = self.topology.pool(pool).shard(shard);
+        let gate = believed.gate;
         if let Some(road) = client.roads.get(shard) {
             let fits = self.upstreams.get(road).is_some_and(|u| {
                 u.takes_more()
                     && u.lane == super::upstreams::Lane::Shared
-                    && (is_read || (u.may_write() && gate == Gate::Open))
+                    // A replica may say that it is a master long before, or without, being believed.
+                    && (is_read || (u.may_write() && gate == Gate::Open && believed.primary == Some(u.node)))
             });
             return if fits { Ok(road) } else { Err(Why::RoadBusy) };
         }

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
-use super::hold::{Held, HeldOwner, Why};
+use super::hold::{Held, Why};
 use crate::base::{ClientId, PoolId, ShardId, Time};
 use crate::command::{self, Row};
 use crate::engine::Engine;
 use crate::engine::clients::Pause;
+use crate::topology::Pool;
 
 impl Engine {
     /// A request that is in the hands of nobody else must wait.
@@ -24,11 +26,13 @@ impl Engine {
         why: Why,
     ) {
         if self.hold_is_full(pool) {
-            return self.refuse_held(owner, pool, shard, self.now);
+            return self.fail_full(owner, pool, shard);
         }
         let request = request.to_vec();
         let (row, since) = (row.id(), self.now);
-        self.hold_request(Held { owner, pool, shard, row, request, attempts, since, why, refused: None });
+        let held =
+            Held { owner, pool, shard, row, request, attempts, since, why, answer: None, rewound: false };
+        self.hold_request(held);
     }
 
     pub(super) fn hold_request(&mut self, held: Held) {
@@ -42,6 +46,14 @@ impl Engine {
         }
         self.topology.pool(held.pool).facts.held.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         self.hold.push(held);
+    }
+
+    /// There is no room for one more.
+    pub(super) fn fail_full(&mut self, owner: HeldOwner, pool: PoolId, shard: ShardId) {
+        let snapshot = Arc::clone(self.topology.pool(pool));
+        let shard = snapshot.shard(shard);
+        let (pool, since) = (snapshot.config.name.as_str(), self.now.since(shard.since));
+        self.fail_owner(owner, ErrorReply::ShardDown { pool, shard: &shard.name, since });
     }
 
     /// Takes a request out of the hold.
@@ -152,7 +164,10 @@ impl Engine {
             from = number + 1;
             let Some(held) = self.hold.get(number) else { continue };
             let client = held.owner.client();
-            if blocked.contains(&client) || matches!(held.why, Why::Doubted(_)) {
+            // One that was answered must not overtake what went behind it: that is waited for.
+            let behind =
+                held.answer.is_some() && self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some());
+            if behind || blocked.contains(&client) || matches!(held.why, Why::Doubted(_)) {
                 blocked.insert(client);
                 continue;
             }
@@ -173,33 +188,29 @@ impl Engine {
 
     /// What has been held longer than its pool's `hold` is answered, in order.
     pub(in crate::engine) fn expire_held(&mut self) {
-        self.sort_held();
-        for pool in 0..self.topology.pools.len() {
-            let pool = PoolId(pool as u16);
-            let limit = self.topology.pool(pool).hold;
-            while let Some((since, number)) = self.hold.oldest(pool)
-                && self.now.since(since) >= limit
-            {
-                self.expire_one(number);
+        for pool in self.topology.pools.clone() {
+            for number in self.hold.since(pool.id, self.now - pool.hold) {
+                self.expire_one(number, &pool);
             }
         }
     }
 
-    fn expire_one(&mut self, number: u64) {
-        let Some(held) = self.hold.get(number) else { return };
-        let (client, shard) = (held.owner.client(), held.shard);
-        if self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some()) {
-            // It waits for the client's own earlier replies, not for a primary.
-            return self.hold.refresh(number, self.now);
+    fn expire_one(&mut self, number: u64, pool: &Pool) {
+        if self.hold.get(number).is_some_and(|held| matches!(held.why, Why::Doubted(_))) {
+            // Nothing proves that it was not executed.
+            return self.pass_doubted_on(number);
         }
-        if let Some(held) = self.unhold(number) {
-            self.refuse_held(held.owner, held.pool, held.shard, held.since);
+        let Some(held) = self.unhold(number) else { return };
+        if let Some(client) = self.clients.get_mut(held.owner.client()) {
+            client.session.resent_since = None;
         }
+        let shard = pool.shard(held.shard);
+        let since = self.now.since(shard.since.min(held.since));
+        self.fail_owner(held.owner, ErrorReply::ShardDown { pool: &pool.config.name, shard: &shard.name, since });
     }
 
     /// When the first held request will have been held too long.
     pub(in crate::engine) fn next_held_expiry(&self) -> Option<Time> {
-        let pools = self.topology.pools.iter();
-        pools.filter_map(|pool| self.hold.oldest(pool.id).map(|(since, _)| since + pool.hold)).min()
+        self.topology.pools.iter().filter_map(|p| self.hold.oldest(p.id).map(|at| at + p.hold)).min()
     }
 }

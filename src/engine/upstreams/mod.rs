@@ -83,6 +83,8 @@ pub(crate) struct Upstream {
     pub(crate) resting: bool,
     /// When ROLE is asked again, because it did not say `master` where it should.
     pub(crate) ask_role_at: Option<Time>,
+    /// Its node said that it can serve nobody at the moment: nothing new until ROLE has been answered.
+    pub(crate) resting: bool,
     /// A streamed request is on its way and not yet whole.
     pub(crate) uploading: bool,
     /// The client that streams to it and waits for room.
@@ -113,6 +115,7 @@ impl Upstream {
             opened: now,
             resting: false,
             ask_role_at: None,
+            resting: false,
             uploading: false,
             feeder: None,
             dirty: false,
@@ -129,6 +132,11 @@ impl Upstream {
     #[inline]
     pub(crate) fn may_write(&self) -> bool {
         self.state == State::Ready { primary: true }
+    }
+
+    /// ROLE has been asked and not been answered.
+    pub(crate) fn asks_role(&self) -> bool {
+        self.expected.iter().any(|e| e.owner == Owner::Own(Step::Role))
     }
 
     /// May something new be put behind what it owes?
@@ -152,6 +160,7 @@ impl Upstream {
     pub(crate) fn answered(&mut self, pool: &mut BufferPool) -> Option<Expected> {
         let front = *self.expected.front()?;
         if !self.out.answered(front.length as usize, pool) {
+            // It stays in the queue: when the upstream is lost for this, it gets its verdict.
             return None;
         }
         self.expected.pop_front();

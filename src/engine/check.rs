@@ -53,7 +53,9 @@ impl Engine {
             must(upstream.expected.is_empty(), || format!("{id:?} owes {:?}", upstream.expected))?;
             must(upstream.out.unanswered() == 0, || format!("{id:?} holds bytes of answered requests"))?;
             must(upstream.reading, || format!("{id:?} is not read"))?;
-            must(!upstream.private && !upstream.resting && upstream.is_ready(), || format!("{id:?} is {:?}", upstream.state))?;
+            must(!upstream.private && !upstream.resting && upstream.is_ready(), || {
+                format!("{id:?} is {:?}", upstream.state)
+            })?;
             must(upstream.waiting.is_empty(), || format!("clients wait for room in {id:?}"))?;
         }
         Ok(())

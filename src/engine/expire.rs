@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::Engine;
 use super::action::CloseReason;
-use super::upstreams::{State, Step};
+use super::upstreams::{Owner, State, Step};
 use crate::base::{ClientId, Time, UpstreamId};
 use crate::failover::Fate;
 

@@ -78,21 +78,8 @@ impl Engine {
             for shard in &pool.shards {
                 self.ask_believed(pool, shard.id);
                 self.connect_shard(pool, shard.id);
-                self.doubt_new_primary(pool, shard.primary);
                 self.reroute(pool.id, shard.id);
                 self.release(pool.id, shard.id);
-            }
-        }
-    }
-
-    /// A node that is believed to be the primary may have upstreams on which it once said otherwise.
-    fn doubt_new_primary(&mut self, pool: &Pool, primary: Option<NodeId>) {
-        for id in primary.map_or(Vec::new(), |node| self.upstreams_of(pool.id, node)) {
-            if let Some(upstream) = self.upstreams.get_mut(id)
-                && upstream.state == (State::Ready { primary: false })
-                && upstream.ask_role_at.is_none()
-            {
-                self.ask(id, Step::Role, &["ROLE"]);
             }
         }
     }
@@ -179,7 +166,10 @@ impl Engine {
         let Some(node) = pool.shard(shard).primary else { return };
         for id in self.upstreams_of(pool.id, node) {
             let Some(upstream) = self.upstreams.get_mut(id) else { continue };
-            if upstream.is_ready() && !upstream.may_write() && upstream.ask_role_at.is_none() && !upstream.asks_role()
+            if upstream.is_ready()
+                && !upstream.may_write()
+                && upstream.ask_role_at.is_none()
+                && !upstream.asks_role()
             {
                 self.ask(id, Step::Role, &["ROLE"]);
             }
@@ -333,11 +323,10 @@ impl Engine {
         }
         let believed = self.topology.pool(pool).shard(shard).primary == Some(node);
         upstream.ask_role_at = (believed && !primary).then(|| now + PRIMARY_RETRY);
-        let rested = core::mem::take(&mut upstream.resting);
         if changed {
             self.actions.push_back(Action::Report(Observation::RoleSeen { pool, node, role }));
         }
-        upstream.resting = false;
+        let rested = core::mem::take(&mut upstream.resting);
         self.judge_doubted(id, !primary);
         if primary {
             self.wake_streams();
@@ -346,6 +335,9 @@ impl Engine {
             self.became_ready(id);
         } else {
             self.reroute(pool, shard);
+        }
+        if changed || rested {
+            self.release(pool, shard);
         }
     }
 
@@ -362,7 +354,6 @@ impl Engine {
                 self.wake_streams();
             }
         }
-        self.streams.append(&mut self.waiting_streams);
         self.reroute(pool, shard);
     }
 
@@ -485,9 +476,8 @@ impl Engine {
             self.resume(client, Pause::UPSTREAM);
         }
         self.release_feeder(upstream.feeder.take());
-        // Nobody will tell any more what the node's role was: its scripts' errors are passed on.
-        self.judge_doubted(id, true);
         self.judge_lost(id, &mut upstream, fate);
+        // Nobody will tell any more what the node's role was: its scripts' errors are passed on.
         self.judge_doubted(id, false);
         upstream.out.clear(&mut self.buffers);
         self.release(pool, shard);

@@ -104,8 +104,6 @@ pub struct Engine {
     unsorted: Vec<(ClientId, ShardId)>,
     /// Clients that are not read because the waiting place is crowded.
     crowded: Vec<ClientId>,
-    /// When streams that wait are looked at again.
-    sweep_at: Option<Time>,
     idle_swept: Time,
     /// When streams that wait were looked at last, or began to wait.
     streams_swept: Time,
@@ -142,7 +140,6 @@ impl Engine {
             waiting_streams: Vec::new(),
             unsorted: Vec::new(),
             crowded: Vec::new(),
-            sweep_at: None,
             idle_swept: setting.now,
             streams_swept: setting.now,
             next_due: None,

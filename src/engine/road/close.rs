@@ -2,7 +2,6 @@
 
 use super::HeldOwner;
 use super::error_reply::ErrorReply;
-use super::hold::HeldOwner;
 use crate::base::ClientId;
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason, Party};
@@ -74,10 +73,10 @@ impl Engine {
             self.close_client(id, reason);
         } else if client.eof
             && client.input.is_empty()
+            && !client.pause.has(Pause::STREAM)
             && client.stream.as_ref().is_some_and(|s| s.to != StreamTo::Waiting)
         {
-            // The rest of its streamed request will never come.
-            self.close_client(id, CloseReason::Eof);
+            self.end_unfinished_stream(id);
         }
     }
 

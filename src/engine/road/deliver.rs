@@ -57,11 +57,7 @@ impl Engine {
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let (pool, shard) = (upstream.pool, upstream.shard);
-        let Some(entry) = upstream.answered(&mut self.buffers) else {
-            // A reply that nobody asked for, or before its request was written: the two sides do not mean
-            // the same thing any more.
-            return self.lose(id, CloseReason::BadReply, Fate::Lost);
-        };
+        let Some(entry) = upstream.answered(&mut self.buffers) else { return self.unexpected(id, reply) };
         if entry.attempts > 0
             && let Some(owner) = self.owner_of(entry.owner)
             && let Some(client) = self.clients.get_mut(owner.client())
@@ -79,10 +75,6 @@ impl Engine {
                 self.given(client);
                 if cleared {
                     self.road_cleared(client, pool, shard);
-                }
-                if entry.streamed && uploading {
-                    // Answered before it was whole: an error. The rest of it must go nowhere.
-                    self.streamed_refused(id, HeldOwner::Client { client, seq });
                 }
             }
             Owner::Part { gather, part } => {

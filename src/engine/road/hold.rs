@@ -90,7 +90,7 @@ impl Held {
 }
 
 /// How much is held.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct HeldSum {
     pub(crate) count: usize,
     pub(crate) bytes: usize,
@@ -102,13 +102,20 @@ pub(crate) struct Hold {
     by_shard: BTreeSet<(PoolId, ShardId, u64)>,
     by_client: BTreeSet<(ClientId, ShardId, u64)>,
     by_time: BTreeSet<(PoolId, Time, u64)>,
-    bytes: usize,
+    pools: BTreeMap<PoolId, HeldSum>,
+    client_bytes: BTreeMap<ClientId, usize>,
+    /// How many of a client's requests to a shard hold an answer.
+    answered: BTreeMap<(ClientId, ShardId), usize>,
     next: u64,
 }
 
 impl Hold {
     pub(crate) fn is_empty(&self) -> bool {
         self.requests.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.requests.len()
     }
 
     /// How much of a pool is held.
@@ -121,19 +128,49 @@ impl Hold {
     pub(crate) fn push(&mut self, held: Held) {
         let number = self.next;
         self.next += 1;
-        self.bytes += held.size();
+        self.put(number, held);
+    }
+
+    fn put(&mut self, number: u64, held: Held) {
+        let client = held.owner.client();
+        let sum = self.pools.entry(held.pool).or_default();
+        sum.count += 1;
+        sum.bytes += held.size();
+        *self.client_bytes.entry(client).or_default() += held.size();
+        if held.answer.is_some() {
+            *self.answered.entry((client, held.shard)).or_default() += 1;
+        }
         self.by_shard.insert((held.pool, held.shard, number));
-        self.by_client.insert((held.owner.client(), held.shard, number));
+        self.by_client.insert((client, held.shard, number));
         self.by_time.insert((held.pool, held.since, number));
         self.requests.insert(number, held);
     }
 
     pub(crate) fn take(&mut self, number: u64) -> Option<Held> {
         let held = self.requests.remove(&number)?;
-        self.bytes -= held.size();
+        let client = held.owner.client();
         self.by_shard.remove(&(held.pool, held.shard, number));
-        self.by_client.remove(&(held.owner.client(), held.shard, number));
+        self.by_client.remove(&(client, held.shard, number));
         self.by_time.remove(&(held.pool, held.since, number));
+        if let Some(sum) = self.pools.get_mut(&held.pool) {
+            sum.count -= 1;
+            sum.bytes -= held.size();
+        }
+        // A request has at least one byte: a client without bytes has nothing here.
+        if let Some(bytes) = self.client_bytes.get_mut(&client) {
+            *bytes -= held.size();
+            if *bytes == 0 {
+                self.client_bytes.remove(&client);
+            }
+        }
+        if held.answer.is_some()
+            && let Some(count) = self.answered.get_mut(&(client, held.shard))
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.answered.remove(&(client, held.shard));
+            }
+        }
         Some(held)
     }
 
@@ -161,9 +198,9 @@ impl Hold {
         self.by_client.range((client, shard, 0)..=(client, shard, u64::MAX)).next().is_some()
     }
 
-    /// Was one of this client's held requests to this shard refused by a node?
-    pub(crate) fn has_refused(&self, client: ClientId, shard: ShardId) -> bool {
-        self.refused.contains_key(&(client, shard))
+    /// Does one of this client's held requests to this shard hold an answer?
+    pub(crate) fn has_answered(&self, client: ClientId, shard: ShardId) -> bool {
+        self.answered.contains_key(&(client, shard))
     }
 
     /// The first of what is held for a shard, from `from` on.
@@ -171,30 +208,18 @@ impl Hold {
         self.by_shard.range((pool, shard, from)..=(pool, shard, u64::MAX)).next().map(|(_, _, n)| *n)
     }
 
-    /// What of a pool has been held longest, and since when.
-    pub(crate) fn oldest(&self, pool: PoolId) -> Option<(Time, u64)> {
-        self.by_age
-            .range((pool, Time::ZERO, 0)..)
-            .next()
-            .filter(|(p, ..)| *p == pool)
-            .map(|(_, at, n)| (*at, *n))
-    }
-
     /// Puts a client's requests to a shard in the order of their places. Needed when one that was sent
     /// comes back while later ones are held: they would overtake it.
     pub(crate) fn sort(&mut self, client: ClientId, shard: ShardId, head: Seq) {
         let numbers = self.of_client_and_shard(client, shard);
-        let mut all: Vec<Held> = Vec::with_capacity(numbers.len());
-        for number in &numbers {
-            if let Some(held) = self.requests.remove(number) {
-                self.by_time.remove(&(held.pool, held.since, *number));
-                all.push(held);
-            }
+        let place = |n: &u64| self.requests.get(n).map_or(0, |h| h.owner.seq().wrapping_sub(head));
+        if numbers.is_sorted_by_key(place) {
+            return;
         }
-        all.sort_by_key(|h| h.owner.seq().wrapping_sub(head));
-        for (number, held) in numbers.into_iter().zip(all) {
-            self.by_time.insert((held.pool, held.since, number));
-            self.requests.insert(number, held);
+        let mut held: Vec<Held> = numbers.iter().filter_map(|n| self.take(*n)).collect();
+        held.sort_by_key(|h| h.owner.seq().wrapping_sub(head));
+        for (number, held) in numbers.into_iter().zip(held) {
+            self.put(number, held);
         }
     }
 
@@ -211,23 +236,30 @@ impl Hold {
 
     /// Bytes of one client's held requests.
     pub(crate) fn bytes_of(&self, client: ClientId) -> usize {
-        self.of_client(client).iter().filter_map(|n| self.requests.get(n)).map(|h| h.size()).sum()
+        self.client_bytes.get(&client).copied().unwrap_or_default()
     }
 
     /// # Errors
     /// Where its indexes and what it holds differ.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let bytes: usize = self.requests.values().map(|h| h.size()).sum();
+        let bytes: usize = self.requests.values().map(Held::size).sum();
         let indexed = self.requests.iter().all(|(n, h)| {
             self.by_shard.contains(&(h.pool, h.shard, *n))
                 && self.by_client.contains(&(h.owner.client(), h.shard, *n))
                 && self.by_time.contains(&(h.pool, h.since, *n))
         });
         let sizes = [self.by_shard.len(), self.by_client.len(), self.by_time.len()];
-        if bytes == self.bytes && indexed && sizes == [self.requests.len(); 3] {
+        let counted: usize = self.pools.values().map(|sum| sum.bytes).sum();
+        let by_client: usize = self.client_bytes.values().sum();
+        let answered = self.requests.values().filter(|h| h.answer.is_some()).count();
+        let right = [counted, by_client] == [bytes; 2]
+            && indexed
+            && sizes == [self.requests.len(); 3]
+            && self.answered.values().sum::<usize>() == answered;
+        if right {
             Ok(())
         } else {
-            Err(format!("the hold: {bytes} bytes, {} counted, {sizes:?} indexed", self.bytes))
+            Err(format!("the hold: {bytes} bytes, {counted} and {by_client} counted, {sizes:?} indexed"))
         }
     }
 
@@ -242,6 +274,7 @@ impl Hold {
         self.by_time.range(all).next().map(|(_, since, _)| *since)
     }
 
+    /// All, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Held)> {
         self.requests.iter().map(|(n, h)| (*n, h))
     }

@@ -10,7 +10,6 @@ use super::hold::{Held, Why};
 use crate::base::{PoolId, ShardId, UpstreamId};
 use crate::command::{self, Group, Row};
 use crate::engine::Engine;
-use crate::engine::links::PRIMARY_RETRY;
 use crate::engine::action::{Action, CloseReason};
 use crate::engine::clients::{Place, StreamTo};
 use crate::engine::upstreams::{Expected, Large, Owner, State, Step, Upstream};
@@ -37,7 +36,6 @@ impl Engine {
     pub(in crate::engine) fn judge_lost(&mut self, id: UpstreamId, upstream: &mut Upstream, fate: Fate<'_>) {
         let (pool, shard) = (upstream.pool, upstream.shard);
         let mut from = 0;
-        let whole = upstream.out.to_write().is_empty();
         let entries = core::mem::take(&mut upstream.expected);
         let unwritten = !upstream.out.to_write().is_empty();
         for (i, entry) in entries.into_iter().enumerate() {
@@ -147,8 +145,12 @@ impl Engine {
     }
 
     /// Back to the waiting place, in the client's order.
-    fn hold_again(&mut self, case: Case<'_>, fate: Fate<'_>, why: Why) {
+    fn hold_again(&mut self, mut case: Case<'_>, fate: Fate<'_>, why: Why) {
         let answer = if let Fate::Answered(reply) = fate { Some(reply) } else { None };
+        // A read that was not even sent has not used up one of its retries.
+        if fate != Fate::NotSent || !case.row.is_read() {
+            case.attempts = case.attempts.saturating_add(1);
+        }
         self.put_back(case, answer, why, false);
     }
 
@@ -159,12 +161,11 @@ impl Engine {
                 Some(answer) if rewound || matches!(why, Why::Doubted(_)) => {
                     self.answer_owner(case.owner, answer);
                 }
-                _ => self.fail_full(case.owner, case.pool, case.shard),
+                _ => self.refuse_held(case.owner, case.pool, case.shard, self.now),
             };
         }
         let id = case.owner.client();
         let Some(client) = self.clients.get_mut(id) else { return self.drop_owner(case.owner) };
-        let head = client.replies.head();
         // A node that says that it is a primary and refuses writes must not be asked for ever.
         let since = *client.session.resent_since.get_or_insert(self.now);
         self.hold_request(Held {
@@ -173,13 +174,15 @@ impl Engine {
             shard: case.shard,
             row: case.row.id(),
             request: case.request.to_vec(),
-            attempts: case.attempts.saturating_add(1),
+            attempts: case.attempts,
             since,
             why,
             answer: answer.map(Into::into),
             rewound,
         });
-        self.hold.sort(id, case.shard, head);
+        if self.unsorted.last() != Some(&(id, case.shard)) {
+            self.unsorted.push((id, case.shard));
+        }
         self.release(case.pool, case.shard);
     }
 
@@ -226,25 +229,26 @@ impl Engine {
         true
     }
 
-    /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so. One
-    /// whose node can serve nobody at the moment rests until then.
-    fn doubt(&mut self, id: UpstreamId, reply: &[u8]) {
+    /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so. The
+    /// first time it is asked at once; one whose node can serve nobody at the moment, or contradicts itself,
+    /// rests for longer and longer, or the two would go round as fast as the network allows.
+    fn doubt(&mut self, id: UpstreamId, reply: &[u8], attempts: u8) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
         if upstream.may_write() {
             upstream.state = State::Ready { primary: false };
         }
         let code = resp::error_code(reply);
-        let rests = matches!(code, b"LOADING" | b"MASTERDOWN" | b"CLUSTERDOWN");
+        let rests = attempts > 0 || matches!(code, b"LOADING" | b"MASTERDOWN" | b"CLUSTERDOWN");
         if !rests && !upstream.asks_role() {
             return self.ask(id, Step::Role, &["ROLE"]);
         }
         if rests && !upstream.resting {
             upstream.resting = true;
-            upstream.ask_role_at = Some(self.now + PRIMARY_RETRY);
+            upstream.ask_role_at = Some(self.now + PAUSE * (u32::from(attempts) + 1).min(PAUSES));
             self.reroute(pool, shard);
             if code == b"LOADING" {
-                let failure = crate::topology::NodeFailure::Loading;
+                let failure = NodeFailure::Loading;
                 self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
             }
         }
@@ -260,8 +264,8 @@ impl Engine {
         for number in doubted {
             if !refusal_counts {
                 self.pass_doubted_on(number);
-            } else if let Some(held) = self.hold.get_mut(number) {
-                held.why = Why::Shard(HoldReason::Moving);
+            } else {
+                self.hold.set_why(number, Why::Shard(HoldReason::Moving));
             }
         }
     }
@@ -269,6 +273,7 @@ impl Engine {
     /// A script that may have been executed gets the node's words as its answer. What stands before it can't
     /// be sent again any more, and the reads behind it had their right answers already.
     pub(super) fn pass_doubted_on(&mut self, number: u64) {
+        self.sort_held();
         let Some(doubted) = self.hold.get(number) else { return };
         let (owner, shard) = (doubted.owner, doubted.shard);
         let Some(head) = self.clients.get(owner.client()).map(|c| c.replies.head()) else { return };
@@ -307,6 +312,9 @@ impl Engine {
             return false;
         }
         let (pool, shard, head) = (upstream.pool, upstream.shard, client.replies.head());
+        if !self.hold.has_answered(owner.client(), shard) {
+            return false;
+        }
         let place = owner.seq().wrapping_sub(head);
         let refused: Vec<u64> = self
             .hold
@@ -440,16 +448,4 @@ impl Engine {
 /// Scripts and functions: an error of theirs may come after they have written.
 fn scripted(row: &Row) -> bool {
     row.group == Group::Scripting
-}
-
-/// How long a node rests that refused a request for the `attempts`th time.
-fn pause(attempts: u8) -> Duration {
-    PAUSE * (u32::from(attempts) + 1).min(PAUSES)
-}
-
-/// The pauses of all attempts so far.
-fn waited(attempts: u8) -> Duration {
-    let attempts = u32::from(attempts);
-    let (growing, full) = (attempts.min(PAUSES), attempts.saturating_sub(PAUSES));
-    PAUSE * (growing * (growing + 1) / 2 + full * PAUSES)
 }

@@ -10,7 +10,6 @@ use crate::base::{ClientId, PoolId, ShardId, Time};
 use crate::command::{self, Row};
 use crate::engine::Engine;
 use crate::engine::clients::Pause;
-use crate::topology::Pool;
 
 impl Engine {
     /// A request that is in the hands of nobody else must wait.
@@ -26,7 +25,7 @@ impl Engine {
         why: Why,
     ) {
         if self.hold_is_full(pool) {
-            return self.fail_full(owner, pool, shard);
+            return self.refuse_held(owner, pool, shard, self.now);
         }
         let request = request.to_vec();
         let (row, since) = (row.id(), self.now);
@@ -46,14 +45,6 @@ impl Engine {
         }
         self.topology.pool(held.pool).facts.held.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         self.hold.push(held);
-    }
-
-    /// There is no room for one more.
-    pub(super) fn fail_full(&mut self, owner: HeldOwner, pool: PoolId, shard: ShardId) {
-        let snapshot = Arc::clone(self.topology.pool(pool));
-        let shard = snapshot.shard(shard);
-        let (pool, since) = (snapshot.config.name.as_str(), self.now.since(shard.since));
-        self.fail_owner(owner, ErrorReply::ShardDown { pool, shard: &shard.name, since });
     }
 
     /// Takes a request out of the hold.
@@ -134,7 +125,7 @@ impl Engine {
     }
 
     /// Puts what came back where it belongs among its client's held requests.
-    fn sort_held(&mut self) {
+    pub(super) fn sort_held(&mut self) {
         for (client, shard) in core::mem::take(&mut self.unsorted) {
             if let Some(head) = self.clients.get(client).map(|c| c.replies.head()) {
                 self.hold.sort(client, shard, head);
@@ -165,8 +156,8 @@ impl Engine {
             let Some(held) = self.hold.get(number) else { continue };
             let client = held.owner.client();
             // One that was answered must not overtake what went behind it: that is waited for.
-            let behind =
-                held.answer.is_some() && self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some());
+            let behind = held.answer.is_some()
+                && self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some());
             if behind || blocked.contains(&client) || matches!(held.why, Why::Doubted(_)) {
                 blocked.insert(client);
                 continue;
@@ -188,25 +179,30 @@ impl Engine {
 
     /// What has been held longer than its pool's `hold` is answered, in order.
     pub(in crate::engine) fn expire_held(&mut self) {
+        self.sort_held();
         for pool in self.topology.pools.clone() {
             for number in self.hold.since(pool.id, self.now - pool.hold) {
-                self.expire_one(number, &pool);
+                self.expire_one(number);
             }
         }
     }
 
-    fn expire_one(&mut self, number: u64, pool: &Pool) {
-        if self.hold.get(number).is_some_and(|held| matches!(held.why, Why::Doubted(_))) {
+    fn expire_one(&mut self, number: u64) {
+        let Some(held) = self.hold.get(number) else { return };
+        let (client, shard) = (held.owner.client(), held.shard);
+        if matches!(held.why, Why::Doubted(_)) {
             // Nothing proves that it was not executed.
             return self.pass_doubted_on(number);
+        }
+        if self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some()) {
+            // It waits for the client's own earlier replies, not for a primary.
+            return self.hold.refresh(number, self.now);
         }
         let Some(held) = self.unhold(number) else { return };
         if let Some(client) = self.clients.get_mut(held.owner.client()) {
             client.session.resent_since = None;
         }
-        let shard = pool.shard(held.shard);
-        let since = self.now.since(shard.since.min(held.since));
-        self.fail_owner(held.owner, ErrorReply::ShardDown { pool: &pool.config.name, shard: &shard.name, since });
+        self.refuse_held(held.owner, held.pool, held.shard, held.since);
     }
 
     /// When the first held request will have been held too long.

@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 
-use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::large::LARGE;
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
@@ -16,7 +15,6 @@ use crate::command::{self, Found, Handling, Row, RowId};
 use crate::config::Route;
 use crate::engine::action::CloseReason;
 use crate::engine::clients::{Pause, Place, Stream, StreamTo};
-use crate::engine::expire::SWEEP;
 use crate::engine::upstreams::{Expected, Lane, Owner};
 use crate::engine::{Engine, next_random};
 use crate::failover::Fate;
@@ -235,10 +233,6 @@ impl Engine {
             link.counters.sent.add(n as u64);
         }
         upstream.out.wrote(n);
-        if upstream.uploading {
-            // What it takes is a sign of life: it has nothing to say before the end.
-            upstream.last_byte = self.now;
-        }
         if upstream.lane == Lane::Bulk && upstream.expected.front().is_some_and(|e| e.streamed) {
             upstream.out.forget_written(&mut self.buffers);
             // A node that takes what it is sent is not silent.

@@ -83,8 +83,6 @@ pub(crate) struct Upstream {
     pub(crate) resting: bool,
     /// When ROLE is asked again, because it did not say `master` where it should.
     pub(crate) ask_role_at: Option<Time>,
-    /// Its node said that it can serve nobody at the moment: nothing new until ROLE has been answered.
-    pub(crate) resting: bool,
     /// A streamed request is on its way and not yet whole.
     pub(crate) uploading: bool,
     /// The client that streams to it and waits for room.
@@ -115,7 +113,6 @@ impl Upstream {
             opened: now,
             resting: false,
             ask_role_at: None,
-            resting: false,
             uploading: false,
             feeder: None,
             dirty: false,

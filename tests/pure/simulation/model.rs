@@ -363,7 +363,8 @@ impl Model {
         match early.next() {
             Some(op) if !promises.calm => self.seen_early.push(op),
             _ => {
-                let known: Vec<_> = ops.iter().map(|op| (op.seq, op.fate, op.value.as_deref().map(text))).collect();
+                let known: Vec<_> =
+                    ops.iter().map(|op| (op.seq, op.fate, op.value.as_deref().map(text))).collect();
                 return Err(format!("{key} is {:?}, but was {known:?}", seen.map(text)));
             }
         }

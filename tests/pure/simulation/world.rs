@@ -249,7 +249,16 @@ impl World {
         let piece: Vec<u8> = end.taken.drain(..n.min(end.taken.len())).collect();
         let node = end.node;
         for request in end.heard.read(&piece) {
-            if std::env::var("T").is_ok() { eprintln!("{:?} exec node {node} conn {id:?}: {:?}", self.now, request.iter().map(|w| String::from_utf8_lossy(&w[..w.len().min(14)]).into_owned()).collect::<Vec<_>>()); }
+            if std::env::var("T").is_ok() {
+                eprintln!(
+                    "{:?} exec node {node} conn {id:?}: {:?}",
+                    self.now,
+                    request
+                        .iter()
+                        .map(|w| String::from_utf8_lossy(&w[..w.len().min(14)]).into_owned())
+                        .collect::<Vec<_>>()
+                );
+            }
             let done = self.nodes[node].execute(&request);
             note_executed(&mut self.ledger, &request, &done);
             if let Some(end) = self.sites[site].upstreams.get_mut(&id) {
@@ -400,7 +409,16 @@ impl World {
                 end.taken.extend_from_slice(&piece);
                 let (node, role) = (end.node, end.role);
                 for request in end.given.read(&piece) {
-            if std::env::var("T").is_ok() { eprintln!("{:?} sent node {node} conn {id:?}: {:?}", self.now, request.iter().map(|w| String::from_utf8_lossy(&w[..w.len().min(14)]).into_owned()).collect::<Vec<_>>()); }
+                    if std::env::var("T").is_ok() {
+                        eprintln!(
+                            "{:?} sent node {node} conn {id:?}: {:?}",
+                            self.now,
+                            request
+                                .iter()
+                                .map(|w| String::from_utf8_lossy(&w[..w.len().min(14)]).into_owned())
+                                .collect::<Vec<_>>()
+                        );
+                    }
                     self.check_sent(site, node, role, &request);
                 }
             }

@@ -96,7 +96,7 @@ impl Engine {
             && let Some(front) = upstream.expected.front_mut()
         {
             let owner = core::mem::replace(&mut front.owner, Owner::Nobody);
-            if let Some(owner) = self.owner_of(owner) {
+            if let Some(owner) = self.disown(owner) {
                 self.leave_road(owner, pool, shard);
                 self.answer_owner(owner, reply);
             }
@@ -253,6 +253,18 @@ impl Engine {
             }
         }
         false
+    }
+
+    /// Whose request an entry is that leaves its queue, or becomes nobody's: where its client has gone, what
+    /// was being gathered for it ends.
+    pub(in crate::engine) fn disown(&mut self, owner: Owner) -> Option<HeldOwner> {
+        let found = self.owner_of(owner);
+        if found.is_none()
+            && let Owner::Part { gather, .. } = owner
+        {
+            self.gathers.end(gather);
+        }
+        found
     }
 
     /// Whose request an entry is.

@@ -185,6 +185,15 @@ impl Hold {
         }
     }
 
+    /// What a node said to it is void.
+    pub(crate) fn forget_answer(&mut self, number: u64) {
+        if let Some(mut held) = self.take(number) {
+            held.answer = None;
+            held.rewound = false;
+            self.put(number, held);
+        }
+    }
+
     /// It counts as held since `now`.
     pub(crate) fn refresh(&mut self, number: u64, now: Time) {
         if let Some(mut held) = self.take(number) {

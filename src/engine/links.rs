@@ -84,10 +84,7 @@ impl Engine {
     fn follow_nodes(&mut self, pool: &Pool) {
         let state = &mut self.pools[usize::from(pool.id.0)];
         for node in &pool.nodes {
-            if !state.links.contains_key(&node.id) {
-                let link = Link::new(&self.registry, pool, node);
-                state.links.insert(node.id, link);
-            }
+            state.links.entry(node.id).or_insert_with(|| Link::new(&self.registry, pool, node));
         }
         let moved: Vec<NodeId> = state
             .links
@@ -284,12 +281,15 @@ impl Engine {
         }
         let believed = self.topology.pool(pool).shard(shard).primary == Some(node);
         upstream.ask_role_at = (believed && !primary).then(|| now + PRIMARY_RETRY);
+        let rested = core::mem::take(&mut upstream.resting);
         if changed {
             self.actions.push_back(Action::Report(Observation::RoleSeen { pool, node, role }));
         }
         self.judge_doubted(id, primary);
         if first {
             self.became_ready(id);
+        } else if rested {
+            self.reroute(pool, shard);
         }
         self.release(pool, shard);
     }

@@ -95,7 +95,8 @@ struct Directory {
 
 struct Member {
     configured: bool,
-    run_id: Option<String>,
+    /// The run id under which it answered last, and when.
+    met: Option<(String, Instant)>,
     last_named: Instant,
     task: AbortHandle,
 }
@@ -107,7 +108,7 @@ impl Directory {
             match news {
                 News::Met { address, run_id } => {
                     if let Some(member) = self.members.get_mut(&address) {
-                        member.run_id = Some(run_id);
+                        member.met = Some((run_id, Instant::now()));
                     }
                 }
                 News::Knows(others) => self.learn(others),
@@ -122,13 +123,19 @@ impl Directory {
                 member.last_named = now;
                 continue;
             }
-            // The same Sentinel under the name that the configuration gives it.
-            let known = self.members.values().any(|m| m.run_id.as_deref() == Some(run_id.as_str()));
-            if !known {
+            if !self.is_met(&run_id, now) {
                 self.admit(address, false);
             }
         }
         self.forget(now);
+    }
+
+    /// Whether that Sentinel answers already: under the name that the configuration gives it, say. One
+    /// that moved to another address does not.
+    fn is_met(&self, run_id: &str, now: Instant) -> bool {
+        let lately = self.config.sentinel_refresh * 2;
+        let met = self.members.values().filter_map(|m| m.met.as_ref());
+        met.into_iter().any(|(id, at)| id == run_id && now.duration_since(*at) < lately)
     }
 
     /// Called only when somebody was heard: silence is no reason to forget anybody.
@@ -159,7 +166,7 @@ impl Directory {
             standing: Standing::Unknown,
         };
         let task = self.tasks.spawn(sentinel.run());
-        let member = Member { configured, run_id: None, last_named: Instant::now(), task };
+        let member = Member { configured, met: None, last_named: Instant::now(), task };
         tracing::debug!(event = "sentinel.met", sentinel = %address, configured);
         self.members.insert(address, member);
     }

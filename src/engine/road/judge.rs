@@ -1,6 +1,7 @@
 //! What becomes of requests that did not simply get their reply. `failover::verdict` decides; here it is
 //! carried out: sent again, held, answered with an error, passed on.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use super::error_reply::ErrorReply;
@@ -10,10 +11,14 @@ use crate::command::{self, Group, Row};
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason};
 use crate::engine::clients::{Place, StreamTo};
-use crate::engine::upstreams::{Expected, Large, Owner, Step, Upstream};
+use crate::engine::upstreams::{Expected, Large, Owner, State, Step, Upstream};
 use crate::failover::{Fate, Kind, Past, Verdict, verdict};
 use crate::resp;
-use crate::topology::{HoldReason, Observation};
+use crate::topology::{HoldReason, NodeFailure, Observation};
+
+/// The pause before a refused request is sent again grows by this with each attempt, ten times.
+const PAUSE: Duration = Duration::from_millis(20);
+const PAUSES: u32 = 10;
 
 /// A request that is being judged.
 struct Case<'a> {
@@ -143,7 +148,8 @@ impl Engine {
             row: case.row.id(),
             request: case.request.to_vec(),
             attempts: case.attempts.saturating_add(1),
-            since: self.now,
+            // Asked again and again it must not be held for ever: the pauses so far count.
+            since: self.now - waited(case.attempts),
             why,
             refused,
         });
@@ -177,7 +183,7 @@ impl Engine {
             self.streamed_refused(id, owner);
         }
         self.actions.push_back(Action::Report(Observation::TopologyDoubted { pool, shard }));
-        self.doubt(id, reply);
+        self.doubt(id, reply, front.attempts);
         let case = Case { owner, pool, shard, row, request: &request, attempts: front.attempts };
         if decided == Verdict::AskRole {
             self.hold_again(case, fate, Why::Doubted(id));
@@ -189,21 +195,26 @@ impl Engine {
         true
     }
 
-    /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so.
-    fn doubt(&mut self, id: UpstreamId, reply: &[u8]) {
+    /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so. The
+    /// first time it is asked at once; a node that is loading, or contradicts itself, is given longer and
+    /// longer pauses, or the two would go round as fast as the network allows.
+    fn doubt(&mut self, id: UpstreamId, reply: &[u8], attempts: u8) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let (pool, shard, node) = (upstream.pool, upstream.shard, upstream.node);
         let asked = upstream.expected.iter().any(|e| e.owner == Owner::Own(Step::Role));
         if upstream.may_write() {
-            upstream.state = crate::engine::upstreams::State::Ready { primary: false };
+            upstream.state = State::Ready { primary: false };
         }
-        if !asked {
+        let loading = resp::error_code(reply) == b"LOADING";
+        if loading || attempts > 0 {
+            upstream.resting = true;
+            upstream.ask_role_at = Some(self.now + pause(attempts));
+            self.reroute(pool, shard);
+        } else if !asked {
             self.ask(id, Step::Role, &["ROLE"]);
         }
-        if resp::error_code(reply) == b"LOADING"
-            && let Some(upstream) = self.upstreams.get(id)
-        {
-            let (pool, node) = (upstream.pool, upstream.node);
-            let failure = crate::topology::NodeFailure::Loading;
+        if loading {
+            let failure = NodeFailure::Loading;
             self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
         }
     }
@@ -372,4 +383,16 @@ impl Engine {
 /// Scripts and functions: an error of theirs may come after they have written.
 fn scripted(row: &Row) -> bool {
     row.group == Group::Scripting
+}
+
+/// How long a node rests that refused a request for the `attempts`th time.
+fn pause(attempts: u8) -> Duration {
+    PAUSE * (u32::from(attempts) + 1).min(PAUSES)
+}
+
+/// The pauses of all attempts so far.
+fn waited(attempts: u8) -> Duration {
+    let attempts = u32::from(attempts);
+    let (growing, full) = (attempts.min(PAUSES), attempts.saturating_sub(PAUSES));
+    PAUSE * (growing * (growing + 1) / 2 + full * PAUSES)
 }

@@ -237,21 +237,25 @@ impl Engine {
     /// Route and enqueue a request whose keys must all lie on one shard.
     fn forward(&mut self, id: ClientId, row: &'static Row, request: &[u8]) -> Flow {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
-        let (pool, is_read) = (client.pool, row.is_read());
-        if !is_read && client.route == Route::Replica {
-            return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
-        }
+        let pool = client.pool;
         if command::blocks(row, request, &self.args) {
             let why = "commands that block are not built yet";
             return self.refuse(id, ErrorReply::Later { command: row.name, why });
         }
-        let shard = match self.one_shard(pool, row, request) {
-            Ok(shard) => shard,
-            Err(NoShard::Crossed) => {
-                return self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) });
-            }
-            Err(NoShard::Keys(text)) => return self.refuse(id, ErrorReply::Keys { text: &text }),
-        };
+        match self.one_shard(pool, row, request) {
+            Ok(shard) => self.forward_to(shard, id, row, request),
+            Err(NoShard::Crossed) => self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) }),
+            Err(NoShard::Keys(text)) => self.refuse(id, ErrorReply::Keys { text: &text }),
+        }
+    }
+
+    /// Reserve and enqueue a request for one shard.
+    fn forward_to(&mut self, shard: ShardId, id: ClientId, row: &'static Row, request: &[u8]) -> Flow {
+        let Some(client) = self.clients.get(id) else { return Flow::Taken };
+        let (pool, is_read) = (client.pool, row.is_read());
+        if !is_read && client.route == Route::Replica {
+            return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
+        }
         if self.must_wait_unread(id, pool, shard, is_read) {
             return Flow::NotNow;
         }

@@ -76,6 +76,8 @@ pub(crate) struct Upstream {
     pub(crate) waiting: Vec<ClientId>,
     pub(crate) last_byte: Time,
     pub(crate) opened: Time,
+    /// Its node said that it can't serve now (LOADING and the like): nothing new until ROLE was answered.
+    pub(crate) resting: bool,
     /// When ROLE is asked again, because it did not say `master` where it should.
     pub(crate) ask_role_at: Option<Time>,
     /// A streamed request is on its way and not yet whole.
@@ -105,6 +107,7 @@ impl Upstream {
             waiting: Vec::new(),
             last_byte: now,
             opened: now,
+            resting: false,
             ask_role_at: None,
             uploading: false,
             feeder: None,
@@ -127,7 +130,7 @@ impl Upstream {
     /// May something new be put behind what it owes?
     #[inline]
     pub(crate) fn takes_more(&self) -> bool {
-        self.is_ready() && !self.private
+        self.is_ready() && !self.private && !self.resting
     }
 
     /// Appends a request; its reply will be `expected.owner`'s.

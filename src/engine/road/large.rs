@@ -123,6 +123,9 @@ impl Engine {
         let Some(entry) = upstream.answered(&mut self.buffers) else {
             return self.lose(id, CloseReason::BadReply, Fate::Lost);
         };
+        // Its end may have been read together with the piece that filled the client's output. What comes
+        // next is another's: that client's slowness is no reason to wait any more.
+        self.read_upstream_on(id);
         let Owner::Client { client, .. } = entry.owner else { return };
         let Some(c) = self.clients.get_mut(client) else { return };
         let cleared = c.roads.remove(shard);

@@ -74,6 +74,9 @@ impl RequestLimits {
             Some(count) if count <= i64::from(i32::MAX) && self.are_unauthenticated() => {
                 Err(ProtocolError::UnauthenticatedMultibulkLength)
             }
+            Some(count) if count <= i64::from(i32::MAX) => {
+                Err(ProtocolError::TooManyArguments { max_args: self.max_args })
+            }
             _ => Err(ProtocolError::InvalidMultibulkLength),
         }
     }
@@ -318,7 +321,12 @@ impl RequestScanner {
     /// A line without `*`: words, as people type them.
     #[cold]
     fn inline(&mut self, bytes: &[u8], limits: &RequestLimits) -> Scanned {
-        match self.find(b'\n', bytes, limits.max_inline, ProtocolError::TooBigInline) {
+        match self.find(
+            b'\n',
+            bytes,
+            limits.max_inline,
+            ProtocolError::TooBigInline { max_inline: limits.max_inline },
+        ) {
             Ok(None) => Scanned::Incomplete,
             Ok(Some(end)) if matches!(&bytes[..end], [] | [b'\r']) => Scanned::Empty { len: end + 1 },
             Ok(Some(end)) => Scanned::Inline { len: end + 1 },

@@ -223,12 +223,11 @@ impl Engine {
     fn unknown(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let name = self.args.first().map_or(&[][..], |a| a.of(request));
         let mut args = Vec::new();
+        // As Redis quotes them: each as far as there is room left, the last one in full quotes.
         for arg in self.args.iter().skip(1) {
-            if args.len() >= 128 {
-                break;
-            }
+            let Some(room) = 128usize.checked_sub(args.len()).filter(|room| *room > 0) else { break };
             args.push(b'\'');
-            args.extend(arg.of(request).iter().take(128 - args.len().min(128)));
+            args.extend(arg.of(request).iter().take(room));
             args.extend_from_slice(b"' ");
         }
         self.refuse(id, ErrorReply::UnknownCommand { name, args: &args })

@@ -14,6 +14,7 @@ mod placement;
 mod pools;
 mod process;
 mod replica_reads;
+mod rough_clients;
 mod sentinel_source;
 mod splits;
 mod support;

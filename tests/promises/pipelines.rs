@@ -33,12 +33,12 @@ fn talk(prefix: &str, requests: usize) -> Vec<(Vec<String>, Value)> {
         .map(|n| {
             let i = n / 5;
             match n % 5 {
-                0 => (words(&format!("SET {prefix}:{i} v{i}")), ok()),
+                0 => (words(&format!("SET {i}:{prefix} v{i}")), ok()),
                 1 => (words(&format!("ECHO e{i}")), bulk(format!("e{i}"))),
-                2 => (words(&format!("GET {prefix}:{i}")), bulk(format!("v{i}"))),
-                3 => (words(&format!("INCR {prefix}:count")), Value::Integer(i as i64 + 1)),
+                2 => (words(&format!("GET {i}:{prefix}")), bulk(format!("v{i}"))),
+                3 => (words(&format!("INCR count:{prefix}")), Value::Integer(i as i64 + 1)),
                 _ => (
-                    words(&format!("MGET {prefix}:{i} {prefix}:none {prefix}:0")),
+                    words(&format!("MGET {i}:{prefix} none:{prefix} 0:{prefix}")),
                     Value::Array(vec![bulk(format!("v{i}")), Value::Nil, bulk("v0")]),
                 ),
             }
@@ -50,6 +50,9 @@ fn talk(prefix: &str, requests: usize) -> Vec<(Vec<String>, Value)> {
 fn ten_thousand_requests_in_one_write_are_answered_in_order_over_three_shards() {
     let stage = Stage::shards(3);
     converse(&mut stage.client(), &talk("one", 10_000));
+    for shard in 0..3 {
+        assert!(stage.primary(shard).ask(&["DBSIZE"]).unwrap().number() > Some(100), "shard {shard}");
+    }
 }
 
 #[test]
@@ -197,7 +200,7 @@ fn a_half_closed_client_gets_all_that_it_is_owed_and_then_the_end() {
     let keys = stage.key_each();
     let large = noise(1 << 20, 3);
     stage.client().ask(&[&b"SET"[..], b"large", &large[..]]).unwrap();
-    let set: Vec<u8> = (0..2000).flat_map(|i| encode(&["SET", &format!("k{i}"), "v"])).collect();
+    let set: Vec<u8> = (0..2000).flat_map(|i| encode(&["SET", &format!("{i}:k"), "v"])).collect();
     let mget = encode(&["MGET", &keys[0], &keys[1], &keys[2]]);
     let reply_of_large = [format!("${}\r\n", large.len()).as_bytes(), &large, b"\r\n"].concat();
     let cases: Vec<(Vec<u8>, Vec<u8>)> = vec![

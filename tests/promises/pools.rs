@@ -128,7 +128,7 @@ fn what_concerns_the_whole_pool_is_asked_of_every_shard() {
     let stage = Stage::shards(3);
     let mut client = stage.client();
     for i in 0..300 {
-        assert_eq!(client.ask(&["SET", &format!("k{i}"), "v"]).unwrap(), ok());
+        assert_eq!(client.ask(&["SET", &format!("{i}:k"), "v"]).unwrap(), ok());
     }
     let each: Vec<i64> =
         (0..3).map(|s| stage.primary(s).ask(&["DBSIZE"]).unwrap().number().unwrap()).collect();
@@ -145,4 +145,28 @@ fn what_concerns_the_whole_pool_is_asked_of_every_shard() {
         ])
         .unwrap();
     assert_eq!(replies, [ok(), Value::Integer(301), ok(), Value::Integer(0), Value::Nil]);
+}
+
+#[test]
+fn the_limits_of_one_pool_are_not_those_of_another() {
+    let home = support::home();
+    let node = Server::start(&home, &Program::redis().unwrap(), "node", &NodeOptions::default()).unwrap();
+    let admin = support::local(home.port().unwrap());
+    let listen: Vec<_> = (0..2).map(|_| support::local(home.port().unwrap())).collect();
+    let mut toml = format!("threads = 2\n[admin]\nlisten = \"{admin}\"\n");
+    for ((pool, args), address) in [("a", 3), ("b", 100)].iter().zip(&listen) {
+        toml += &format!("[pool.{pool}]\nlisten = \"{address}\"\n[pool.{pool}.limits]\nmax_args = {args}\n");
+        toml += &support::shard_table(pool, "s1", std::slice::from_ref(&node));
+    }
+    let ketch = support::run(&home, "ketch", &toml);
+    support::wait_until_ready(&ketch, admin);
+    for request in [&b"EXISTS a b c d e\r\n"[..], &support::encode(&["EXISTS", "a", "b", "c", "d", "e"])] {
+        let mut narrow = support::client(listen[0]);
+        narrow.send_raw(request).unwrap();
+        let said = String::from_utf8(narrow.read_to_end().unwrap()).unwrap();
+        assert!(said.contains("max_args is 3"), "{said}");
+        let mut wide = support::client(listen[1]);
+        wide.send_raw(request).unwrap();
+        assert_eq!(wide.read().unwrap(), Value::Integer(0));
+    }
 }

@@ -41,7 +41,7 @@ fn any_request(dice: &mut Dice, round: u32) -> Vec<String> {
     let mut request = vec![name.to_owned()];
     let keys = if name == "RPUSH" { 1 } else { 1 + dice.below(24) };
     for n in 0..keys {
-        request.push(format!("k{}", dice.below(40)));
+        request.push(format!("{}:k", dice.below(40)));
         if matches!(name, "MSET" | "RPUSH") {
             request.push(format!("{round}:{n}"));
         }

@@ -41,6 +41,8 @@ const SCRATCH: usize = 64 * 1024;
 const READS: usize = 4;
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
+/// How long a listener rests that could not accept.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// The longest sleep, so that a worker is seen to live.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
@@ -402,15 +404,20 @@ impl Worker {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if out_of_descriptors(&error) => {
-                    tracing::error!(event = "listener.no_descriptors", %error, "raise the limit of open files");
+                // The client has gone again while it waited.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => {
+                    // Descriptors or kernel memory: trying again at once would only burn the core.
+                    tracing::error!(event = "listener.resting", %error, "no client can be accepted for a moment");
                     if let Some(listener) = self.listeners.get_mut(listener) {
-                        listener.rest_until = Some(now(self.origin) + Duration::from_millis(100));
+                        listener.rest_until = Some(now(self.origin) + ACCEPT_REST);
                     }
                     return;
                 }
-                // The client has gone again while it waited.
-                Err(_) => {}
             }
         }
     }
@@ -455,11 +462,6 @@ impl Worker {
 
 fn now(origin: Instant) -> Time {
     Time::from_nanos(u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
-}
-
-fn out_of_descriptors(error: &io::Error) -> bool {
-    // EMFILE and ENFILE: the process's and the machine's limit.
-    matches!(error.raw_os_error(), Some(24 | 23))
 }
 
 /// What every socket is watched for.

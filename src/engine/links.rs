@@ -305,6 +305,7 @@ impl Engine {
             Lane::Shared => link.spare.push(id),
             Lane::Bulk => link.bulk.push(id),
         }
+        self.streams.append(&mut self.waiting_streams);
         self.reroute(pool, shard);
     }
 
@@ -367,6 +368,7 @@ impl Engine {
         };
         if spare.len() < SPARE {
             spare.push(id);
+            self.streams.append(&mut self.waiting_streams);
         } else {
             self.lose(id, CloseReason::Spare, Fate::Lost);
         }

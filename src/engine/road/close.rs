@@ -1,6 +1,7 @@
 //! How a client ends: with a reason, and without a trace.
 
 use super::error_reply::ErrorReply;
+use super::hold::HeldOwner;
 use crate::base::ClientId;
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason, Party};
@@ -13,7 +14,10 @@ impl Engine {
     /// It has gone, or goes now: nothing more is owed to it. Its entries at upstreams find nobody.
     pub(in crate::engine) fn close_client(&mut self, id: ClientId, reason: CloseReason) {
         for number in self.hold.of_client(id) {
-            self.unhold(number);
+            if let Some(HeldOwner::Part { gather, .. }) = self.unhold(number).map(|held| held.owner) {
+                // Parts that are under way find their gather gone.
+                self.gathers.end(gather);
+            }
         }
         let Some(mut client) = self.clients.remove(id) else { return };
         self.actions.push_back(Action::Close { party: Party::Client(id), reason });

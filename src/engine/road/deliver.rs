@@ -217,12 +217,15 @@ impl Engine {
         false
     }
 
-    /// Whose request an entry is.
+    /// Whose request an entry is; nobody's once its client has gone.
     pub(super) fn owner_of(&self, owner: Owner) -> Option<HeldOwner> {
         match owner {
-            Owner::Client { client, seq } => Some(HeldOwner::Client { client, seq }),
+            Owner::Client { client, seq } => {
+                self.clients.get(client).map(|_| HeldOwner::Client { client, seq })
+            }
             Owner::Part { gather, part } => {
                 let g = self.gathers.get(gather)?;
+                self.clients.get(g.client)?;
                 Some(HeldOwner::Part { client: g.client, seq: g.seq, gather, part })
             }
             Owner::Own(_) | Owner::Nobody => None,

@@ -39,7 +39,12 @@ impl Engine {
         for (i, entry) in entries.into_iter().enumerate() {
             let (request, written) = upstream.out.request(from, entry.length as usize);
             from += entry.length as usize;
-            let Some(owner) = self.owner_of(entry.owner) else { continue };
+            let Some(owner) = self.owner_of(entry.owner) else {
+                if let Owner::Part { gather, .. } = entry.owner {
+                    self.gathers.end(gather);
+                }
+                continue;
+            };
             self.leave_road(owner, pool, shard);
             let fate = match () {
                 () if i == 0 && upstream.large == Large::Streaming => Fate::ReplyCut,

@@ -110,6 +110,10 @@ impl Engine {
 
     /// In order; a client whose first request to the shard can't go keeps its later ones.
     fn release_shard(&mut self, pool: PoolId, shard: ShardId) {
+        let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
+        if routes.primary.is_none() && routes.replicas.is_empty() {
+            return;
+        }
         let mut blocked: BTreeSet<ClientId> = BTreeSet::new();
         let mut from = 0;
         while let Some(number) = self.hold.of_shard(pool, shard, from) {

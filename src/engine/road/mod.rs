@@ -171,7 +171,8 @@ impl Engine {
             }
         }
         self.args.clear();
-        let limits = self.pools[0].limits;
+        let Some(pool) = self.clients.get(id).map(|c| c.pool) else { return Flow::Taken };
+        let limits = self.pools[usize::from(pool.0)].limits;
         match RequestScanner::default().scan(&request, &mut self.args, &limits) {
             Scanned::Request { .. } => self.request(id, &request),
             Scanned::Error(error) => {

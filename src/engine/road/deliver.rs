@@ -53,7 +53,7 @@ impl Engine {
             return;
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        let (pool, shard) = (upstream.pool, upstream.shard);
+        let (pool, shard, uploading) = (upstream.pool, upstream.shard, upstream.uploading);
         let Some(entry) = upstream.answered(&mut self.buffers) else {
             // A reply that nobody asked for, or before its request was written: the two sides do not mean
             // the same thing any more.
@@ -67,6 +67,10 @@ impl Engine {
                 self.given(client);
                 if cleared {
                     self.road_cleared(client, pool, shard);
+                }
+                if entry.streamed && uploading {
+                    // Refused before it was whole, as Redis does with what its own limits forbid.
+                    self.streamed_refused(id, HeldOwner::Client { client, seq });
                 }
             }
             Owner::Part { gather, part } => {

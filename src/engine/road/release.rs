@@ -124,15 +124,17 @@ impl Engine {
                 blocked.insert(client);
                 continue;
             }
-            let row = command::row(held.row);
-            match self.choose_now(client, pool, shard, row.is_read()) {
+            let (row, own_order) = (command::row(held.row), held.why.is_own_order());
+            let Some(reads) = self.clients.get(client).map(|c| c.reads_behind(own_order)) else { continue };
+            match self.choose_now(client, pool, shard, row.is_read(), reads) {
                 Ok(upstream) => {
                     if let Some(held) = self.unhold(number) {
                         self.enqueue(upstream, held.owner, row, &held.request, held.attempts);
                     }
                 }
                 Err(why) => {
-                    if let Some(held) = self.hold.get_mut(number) {
+                    // That it stood behind its client's own requests is still true when they are answered.
+                    if let Some(held) = self.hold.get_mut(number).filter(|_| !own_order) {
                         held.why = why;
                     }
                     blocked.insert(client);

@@ -39,7 +39,7 @@ impl Engine {
             }
             _ => {}
         }
-        if upstream.stalled.is_some_and(|since| now.since(since) >= config.limits.stall_limit) {
+        if upstream.stall.over_at(config.limits.stall_limit).is_some_and(|at| at <= now) {
             self.close_stalled(id);
         }
         if self.is_silent(id) {
@@ -79,7 +79,7 @@ impl Engine {
         let upstreams = self.upstreams.iter::<UpstreamId>().filter_map(|(id, u)| {
             let config = &self.topology.pool(u.pool).config;
             let handshake = (u.state == State::Handshaking).then(|| u.opened + config.timeouts.handshake);
-            let stalled = u.stalled.map(|since| since + config.limits.stall_limit);
+            let stalled = u.stall.over_at(config.limits.stall_limit);
             let late = (!u.uploading && u.reading)
                 .then(|| u.waits.oldest_unjudged().map(|at| at + config.timeouts.request))
                 .flatten();

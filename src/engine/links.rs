@@ -47,7 +47,7 @@ pub(crate) struct Link {
     to: Option<SocketAddr>,
     pub(crate) shared: Option<UpstreamId>,
     /// Idle ones that may become shared again.
-    spare: Vec<UpstreamId>,
+    pub(crate) spare: Vec<UpstreamId>,
     /// Idle ones of the bulk lane.
     pub(crate) bulk: Vec<UpstreamId>,
     /// All upstreams to the node, those on their way included.
@@ -173,10 +173,14 @@ impl Engine {
         if link.shared.is_some() {
             return;
         }
-        while let Some(id) = link.spare.pop() {
-            if self.upstreams.get(id).is_some_and(Upstream::is_ready) {
+        // An idle one of either lane serves: what it is for is decided by what it is given next.
+        while let Some(id) = link.spare.pop().or_else(|| link.bulk.pop()) {
+            if let Some(upstream) = self.upstreams.get_mut(id).filter(|u| u.is_ready()) {
+                upstream.lane = Lane::Shared;
+                let shard = upstream.shard;
                 link.shared = Some(id);
-                return;
+                self.reroute(pool, shard);
+                return self.release(pool, shard);
             }
         }
         let on_its_way = self.upstreams.iter::<UpstreamId>().any(|(_, u)| {
@@ -196,7 +200,11 @@ impl Engine {
         let (limit, within) = (config.limits.max_upstreams, config.timeouts.connect);
         let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
         let to = link.to?;
-        if link.count >= limit || link.retry_at.is_some_and(|at| at > self.now) {
+        if link.count >= limit {
+            self.stall_slow_readers(pool, node);
+            return None;
+        }
+        if link.retry_at.is_some_and(|at| at > self.now) {
             return None;
         }
         link.retry_at = None;
@@ -355,10 +363,10 @@ impl Engine {
             return self.lose(id, CloseReason::Removed, Fate::Lost);
         }
         upstream.private = false;
-        let lane = upstream.lane;
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
-        let spare = match lane {
-            Lane::Shared if link.shared.is_none() => {
+        let spare = match upstream.lane {
+            _ if link.shared.is_none() => {
+                upstream.lane = Lane::Shared;
                 link.shared = Some(id);
                 self.reroute(pool, shard);
                 return self.release(pool, shard);
@@ -372,6 +380,24 @@ impl Engine {
         } else {
             self.lose(id, CloseReason::Spare, Fate::Lost);
         }
+    }
+
+    /// A node has as many upstreams as it may, and another one is wanted: whoever reads a large reply
+    /// slowly makes others wait from now on, even with nobody behind it.
+    fn stall_slow_readers(&mut self, pool: PoolId, node: NodeId) {
+        let now = self.now;
+        for id in self.upstreams_of(pool, node) {
+            if let Some(upstream) = self.upstreams.get_mut(id).filter(|u| !u.reading) {
+                upstream.stall.begin(now);
+            }
+        }
+    }
+
+    /// Whether requests wait for an upstream to this node, and it may have no more.
+    pub(super) fn is_short_of_upstreams(&self, pool: PoolId, node: NodeId) -> bool {
+        let limit = self.topology.pool(pool).config.limits.max_upstreams;
+        let link = self.pools[usize::from(pool.0)].links.get(&node);
+        link.is_some_and(|l| l.count >= limit && (l.shared.is_none() || !self.waiting_streams.is_empty()))
     }
 
     /// The driver says that an upstream broke or could not be made.

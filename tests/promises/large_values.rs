@@ -108,6 +108,72 @@ fn whoever_is_behind_a_slow_client_waits_no_longer_than_the_stall_limit() {
 }
 
 #[test]
+fn a_client_that_reads_steadily_but_too_slowly_makes_others_wait_no_longer() {
+    let tables = "[pool.main.limits]\nstall_limit = \"300ms\"\n".to_owned();
+    let stage = Stage::start(Setting { threads: 1, tables, ..Setting::default() });
+    stage.client().ask(&[&b"SET"[..], b"large", &noise(LARGE, 7)[..]]).unwrap();
+    let (mut slow, mut behind, mut probe) = (stage.client(), stage.client(), stage.client());
+    stage.primary(0).pause();
+    slow.send(&["GET", "large"]).unwrap();
+    still_open(&mut probe);
+    behind.send(&["STRLEN", "small"]).unwrap();
+    still_open(&mut probe);
+    let reader = thread::spawn(move || {
+        let mut piece = vec![0; 400_000];
+        // 64 MiB would take sixteen seconds.
+        while io::Read::read(&mut slow.stream(), &mut piece).is_ok_and(|n| n > 0) {
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    stage.primary(0).resume();
+    let since = Instant::now();
+    assert_eq!(behind.read().unwrap(), Value::Integer(0));
+    assert!(since.elapsed() < Duration::from_secs(5), "it waited for {:?}", since.elapsed());
+    reader.join().unwrap();
+}
+
+#[test]
+fn slow_readers_of_large_values_do_not_take_the_last_upstream_from_everybody() {
+    let tables = "[pool.main.limits]\nmax_upstreams = 4\nstall_limit = \"300ms\"\n".to_owned();
+    let stage = Stage::start(Setting { tables, ..Setting::default() });
+    stage.client().ask(&[&b"SET"[..], b"large", &noise(LARGE, 7)[..]]).unwrap();
+    let mut slow: Vec<Client> = (0..12).map(|_| stage.client()).collect();
+    let mut others = [stage.client(), stage.client()];
+    let since = Instant::now();
+    for client in &mut slow {
+        client.send(&["GET", "large"]).unwrap();
+        for other in &mut others {
+            assert_eq!(other.ask(&["SET", "small", "v"]).unwrap(), ok());
+        }
+    }
+    assert!(since.elapsed() < Duration::from_secs(10), "they waited for {:?}", since.elapsed());
+}
+
+#[test]
+fn slow_senders_of_large_values_do_not_take_the_last_upstream_from_everybody() {
+    let tables = "[pool.main.limits]\nmax_upstreams = 4\n".to_owned();
+    let stage = Stage::start(Setting { tables, ..Setting::default() });
+    let set = encode(&[&b"SET"[..], b"large", &noise(1 << 20, 7)[..]]);
+    let mut slow: Vec<Client> = (0..12).map(|_| stage.client()).collect();
+    let mut others = [stage.client(), stage.client()];
+    let since = Instant::now();
+    for client in &mut slow {
+        client.send_raw(&set[..200_000]).unwrap();
+        for other in &mut others {
+            assert_eq!(other.ask(&["SET", "small", "v"]).unwrap(), ok());
+            // A reply that takes its upstream for itself: others need another one.
+            assert_eq!(other.ask(&["GET", "small"]).unwrap(), bulk("v"));
+        }
+    }
+    assert!(since.elapsed() < Duration::from_secs(5), "they waited for {:?}", since.elapsed());
+    // Whoever goes on is served, in turn.
+    for mut client in slow {
+        client.send_raw(&set[200_000..]).unwrap();
+        assert_eq!(client.read().unwrap(), ok());
+    }
+}
+
+#[test]
 fn a_client_that_never_reads_is_bounded_in_memory() {
     let stage = Stage::shards(2);
     let keys = stage.key_each();

@@ -10,7 +10,7 @@ use crate::base::{ClientId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason, Party};
 use crate::engine::clients::OUTPUT_MARK;
-use crate::engine::upstreams::{Large, Owner};
+use crate::engine::upstreams::{Large, Owner, Stall};
 use crate::failover::Fate;
 
 /// A reply larger than this is not kept whole.
@@ -97,6 +97,7 @@ impl Engine {
     fn pass_on(&mut self, id: UpstreamId, piece: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let behind = upstream.expected.len() > 1;
+        let (pool, node) = (upstream.pool, upstream.node);
         let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner) else {
             return self.drop_large(id);
         };
@@ -105,10 +106,12 @@ impl Engine {
         let full = c.output.len() > OUTPUT_MARK;
         if full {
             c.pause.set(crate::engine::clients::Pause::OUTPUT);
-            upstream.stalled = behind.then_some(self.now);
             if upstream.reading {
                 upstream.reading = false;
                 self.actions.push_back(Action::Read { party: Party::Upstream(id), on: false });
+            }
+            if behind || self.is_short_of_upstreams(pool, node) {
+                self.stall(id);
             }
         }
         self.mark_client_dirty(client);
@@ -118,7 +121,7 @@ impl Engine {
     pub(super) fn last_piece(&mut self, id: UpstreamId, piece: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let passed = core::mem::replace(&mut upstream.large, Large::No) == Large::Streaming;
-        upstream.stalled = None;
+        upstream.stall = Stall::default();
         let (pool, shard) = (upstream.pool, upstream.shard);
         let Some(entry) = upstream.answered(&mut self.buffers) else {
             return self.lose(id, CloseReason::BadReply, Fate::Lost);
@@ -143,7 +146,7 @@ impl Engine {
     pub(super) fn drop_large(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.large = Large::Dropped;
-        upstream.stalled = None;
+        upstream.stall = Stall::default();
         let kept = core::mem::take(&mut upstream.partial);
         self.buffers.give(kept);
         self.read_upstream_on(id);
@@ -160,6 +163,7 @@ impl Engine {
 
     /// A client has room again: the upstream whose large reply it is reading goes on.
     pub(super) fn read_large_on(&mut self, client: ClientId) {
+        let now = self.now;
         let paused: Vec<UpstreamId> = self
             .upstreams
             .iter()
@@ -169,18 +173,27 @@ impl Engine {
             .collect();
         for id in paused {
             if let Some(upstream) = self.upstreams.get_mut(id) {
-                upstream.stalled = None;
+                upstream.stall.end(now);
             }
             self.read_upstream_on(id);
         }
     }
 
-    /// Others have waited behind a slow client's large reply for `stall_limit`.
+    fn stall(&mut self, id: UpstreamId) {
+        let now = self.now;
+        if let Some(upstream) = self.upstreams.get_mut(id) {
+            upstream.stall.begin(now);
+        }
+    }
+
+    /// Others have waited for a slow client's large reply for `stall_limit`.
     pub(in crate::engine) fn close_stalled(&mut self, id: UpstreamId) {
-        if let Some(upstream) = self.upstreams.get_mut(id)
-            && let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner)
-        {
-            upstream.stalled = None;
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let (pool, node, behind) = (upstream.pool, upstream.node, upstream.expected.len() > 1);
+        upstream.stall.end(self.now);
+        let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner) else { return };
+        // Those who wanted an upstream may have got one by now.
+        if behind || self.is_short_of_upstreams(pool, node) {
             self.close_client(client, CloseReason::Stalled);
         }
     }

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use super::error_reply::ErrorReply;
 use super::hold::HeldOwner;
 use super::large::LARGE;
-use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
+use crate::base::{ClientId, NodeId, PoolId, ShardId, UpstreamId};
 use crate::command::{self, Found, Handling, Row, RowId};
 use crate::config::Route;
 use crate::engine::action::CloseReason;
 use crate::engine::clients::{Pause, Place, Stream, StreamTo};
-use crate::engine::upstreams::{Expected, Lane, Owner};
+use crate::engine::upstreams::{Expected, Lane, Owner, Upstream};
 use crate::engine::{Engine, next_random};
 use crate::failover::Fate;
 use crate::resp::{RequestScanner, TailScan};
@@ -123,21 +123,31 @@ impl Engine {
             return None;
         }
         let node = snapshot.primary(shard)?.id;
-        let link = self.pools[usize::from(pool.0)].links.get(&node)?;
-        let ready =
-            link.bulk.iter().find(|id| self.upstreams.get(**id).is_some_and(|u| u.may_write())).copied();
-        if ready.is_some() {
-            return ready;
+        if let Some(idle) = self.idle_for_bulk(pool, node) {
+            return Some(idle);
         }
-        let coming = self
-            .upstreams
-            .iter::<UpstreamId>()
-            .filter(|(_, u)| u.pool == pool && u.node == node && u.lane == Lane::Bulk && !u.is_ready())
-            .count();
-        if coming < self.waiting_streams.len() + 1 {
+        let bulk = |u: &Upstream| u.pool == pool && u.node == node && u.lane == Lane::Bulk;
+        let all = self.upstreams.iter::<UpstreamId>().filter(|(_, u)| bulk(u)).count();
+        let coming = self.upstreams.iter::<UpstreamId>().filter(|(_, u)| bulk(u) && !u.is_ready()).count();
+        // One place is kept for the requests of everybody: clients may be slow to send what they began.
+        let room = all + 1 < snapshot.config.limits.max_upstreams;
+        if room && coming < self.waiting_streams.len() + 1 {
             self.connect(pool, node, Lane::Bulk);
         }
         None
+    }
+
+    /// An idle upstream; a spare one of everybody's becomes one of the bulk lane.
+    fn idle_for_bulk(&mut self, pool: PoolId, node: NodeId) -> Option<UpstreamId> {
+        let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
+        let may_write = |id: &UpstreamId| self.upstreams.get(*id).is_some_and(Upstream::may_write);
+        if let Some(id) = link.bulk.iter().copied().find(|id| may_write(id)) {
+            return Some(id);
+        }
+        let at = link.spare.iter().position(may_write)?;
+        let id = link.spare.swap_remove(at);
+        self.upstreams.get_mut(id)?.lane = Lane::Bulk;
+        Some(id)
     }
 
     /// Passes on what is here of a streamed request; returns how many bytes were taken.

@@ -10,6 +10,7 @@
 
 pub(crate) mod expected;
 mod replay;
+mod stall;
 mod waits;
 
 use std::collections::VecDeque;
@@ -19,6 +20,7 @@ use crate::engine::buffers::BufferPool;
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
 pub(crate) use replay::Replay;
+pub(crate) use stall::Stall;
 pub(crate) use waits::Waits;
 
 /// What an upstream is for (contract: lane).
@@ -70,8 +72,8 @@ pub(crate) struct Upstream {
     pub(crate) large: Large,
     /// Owes or owed a large reply: nothing new is put behind it until it is idle.
     pub(crate) private: bool,
-    /// Since when others wait behind a large reply whose client does not read.
-    pub(crate) stalled: Option<Time>,
+    /// How long others have waited for the client of its large reply.
+    pub(crate) stall: Stall,
     /// Clients that are not read until it has room again.
     pub(crate) waiting: Vec<ClientId>,
     pub(crate) last_byte: Time,
@@ -103,7 +105,7 @@ impl Upstream {
             partial: Vec::new(),
             large: Large::No,
             private: false,
-            stalled: None,
+            stall: Stall::default(),
             waiting: Vec::new(),
             last_byte: now,
             opened: now,

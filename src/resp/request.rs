@@ -392,16 +392,28 @@ mod tests {
         check(b" \r\n", Scanned::Inline { len: 3 });
         check(b"PING\r", Scanned::Incomplete);
         check(&[&[b'a'; 100][..], b"\n"].concat(), Scanned::Inline { len: 101 });
-        check_error(&[&[b'a'; 101][..], b"\n"].concat(), "ERR Protocol error: too big inline request");
-        check_error(&[b'a'; 101], "ERR Protocol error: too big inline request");
+        let text = "ERR Protocol error: too big inline request (max_inline is 100 bytes)";
+        check_error(&[&[b'a'; 101][..], b"\n"].concat(), text);
+        check_error(&[b'a'; 101], text);
+        // Where the limit is Redis's own the text is, too.
+        let error = ProtocolError::TooBigInline { max_inline: 65536 };
+        assert_eq!(error.text(), "ERR Protocol error: too big inline request");
     }
 
     #[test]
     fn mistakes_are_told_in_the_words_of_redis() {
-        for bad in ["*a\r\n", "*\r\n", "*01\r\n", "*+1\r\n", "* 1\r\n", "*21\r\n", "*9223372036854775808\r\n"]
-        {
+        for bad in [
+            "*a\r\n",
+            "*\r\n",
+            "*01\r\n",
+            "*+1\r\n",
+            "* 1\r\n",
+            "*3000000000\r\n",
+            "*9223372036854775808\r\n",
+        ] {
             check_error(bad.as_bytes(), "ERR Protocol error: invalid multibulk length");
         }
+        check_error(b"*21\r\n", "ERR Protocol error: invalid multibulk length (max_args is 20)");
         for bad in ["$a\r\n", "$\r\n", "$-1\r\n", "$01\r\n", "$501\r\n", "$9223372036854775808\r\n"] {
             check_error(format!("*1\r\n{bad}").as_bytes(), "ERR Protocol error: invalid bulk length");
         }

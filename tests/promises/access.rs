@@ -165,3 +165,16 @@ fn a_node_that_refuses_ketch_is_down_for_that_reason_and_clients_never_see_its_w
         still_open(&mut client);
     }
 }
+
+#[test]
+fn a_client_that_does_not_authenticate_or_falls_silent_is_closed_in_time() {
+    let tables = format!("{USERS}[pool.main.timeouts]\nhandshake = \"1s\"\nclient_idle = \"3s\"\n");
+    let stage = Stage::start(Setting { tables, ..Setting::default() });
+    let (mut stranger, mut guest) = (stage.client(), stage.client());
+    assert_eq!(guest.ask(&["AUTH", "alone"]).unwrap(), ok());
+    expect_error(&stranger.ask(&["GET", "k"]).unwrap(), "NOAUTH");
+    assert_eq!(stranger.read_to_end().unwrap(), b"");
+    // Who has authenticated is still there, until it has said nothing for longer.
+    still_open(&mut guest);
+    assert_eq!(guest.read_to_end().unwrap(), b"");
+}

@@ -3,7 +3,9 @@
 
 use std::io::Write;
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use ketch::internals::lab::Client;
 use ketch::internals::resp::Value;
@@ -241,4 +243,47 @@ fn a_half_closed_client_waits_for_a_node_that_is_slow() {
     stage.primary(0).resume();
     client.set_limit(SOON);
     assert_eq!(client.read_to_end().unwrap(), b"+OK\r\n");
+}
+
+#[test]
+fn two_thousand_clients_are_served_at_once() {
+    let stage = Stage::shards(2);
+    let mut clients: Vec<Client> = (0..2000).map(|_| stage.client()).collect();
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.send(&["SET", &format!("{n}:k"), &n.to_string()]).unwrap();
+        client.send(&["GET", &format!("{n}:k")]).unwrap();
+    }
+    for (n, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.read().unwrap(), ok());
+        assert_eq!(client.read().unwrap(), bulk(n.to_string()));
+    }
+}
+
+#[test]
+fn clients_with_long_pipelines_leave_room_for_those_with_single_requests() {
+    let stage = Stage::shards(2);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for n in 0..4 {
+            let (mut client, over) = (stage.client(), &over);
+            scope.spawn(move || {
+                let talk: Vec<_> = (0..20_000).map(|i| (words(&format!("SET {i}:{n} v")), ok())).collect();
+                while !over.load(Ordering::Relaxed) {
+                    converse(&mut client, &talk);
+                }
+            });
+        }
+        let mut singles = [stage.client(), stage.client()];
+        let mut longest = Duration::ZERO;
+        for _ in 0..100 {
+            for single in &mut singles {
+                let since = Instant::now();
+                assert_eq!(single.ask(&["STRLEN", "none"]).unwrap(), Value::Integer(0));
+                longest = longest.max(since.elapsed());
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+        println!("the longest of 200 single requests beside four long pipelines took {longest:?}");
+        assert!(longest < Duration::from_secs(2), "{longest:?}");
+    });
 }

@@ -9,14 +9,13 @@
 use std::sync::Arc;
 
 use super::error_reply::ErrorReply;
-use super::hold::HeldOwner;
 use super::large::LARGE;
-use crate::base::{ClientId, NodeId, PoolId, ShardId, UpstreamId};
+use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::command::{self, Found, Handling, Row, RowId};
 use crate::config::Route;
 use crate::engine::action::CloseReason;
 use crate::engine::clients::{Pause, Place, Stream, StreamTo};
-use crate::engine::upstreams::{Expected, Lane, Owner, Upstream};
+use crate::engine::upstreams::{Expected, Lane, Owner};
 use crate::engine::{Engine, next_random};
 use crate::failover::Fate;
 use crate::resp::{RequestScanner, TailScan};
@@ -90,8 +89,15 @@ impl Engine {
         let upstream = if busy { None } else { self.bulk_upstream(pool, shard, row) };
         let Some(upstream_id) = upstream else {
             // Tried again when its road is free, an upstream is ready, or at the next turn that is due.
-            return self.waiting_streams.push(id);
+            if self.waiting_streams.is_empty() {
+                self.streams_swept = self.now;
+            }
+            if !self.waiting_streams.contains(&id) {
+                self.waiting_streams.push(id);
+            }
+            return;
         };
+        self.waiting_streams.retain(|other| *other != id);
         let expected = Expected {
             owner: Owner::Client { client: id, seq },
             length: 0,
@@ -102,6 +108,7 @@ impl Engine {
         if let Some(upstream) = self.upstreams.get_mut(upstream_id) {
             upstream.queue(&[], expected, self.now, &mut self.buffers);
             upstream.uploading = true;
+            upstream.last_byte = self.now;
             if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&upstream.node) {
                 link.bulk.retain(|other| *other != upstream_id);
                 link.counters.requests.inc();
@@ -123,31 +130,22 @@ impl Engine {
             return None;
         }
         let node = snapshot.primary(shard)?.id;
-        if let Some(idle) = self.idle_for_bulk(pool, node) {
-            return Some(idle);
+        let link = self.pools[usize::from(pool.0)].links.get(&node)?;
+        let ready =
+            link.bulk.iter().find(|id| self.upstreams.get(**id).is_some_and(|u| u.may_write())).copied();
+        if ready.is_some() {
+            return ready;
         }
-        let bulk = |u: &Upstream| u.pool == pool && u.node == node && u.lane == Lane::Bulk;
-        let all = self.upstreams.iter::<UpstreamId>().filter(|(_, u)| bulk(u)).count();
-        let coming = self.upstreams.iter::<UpstreamId>().filter(|(_, u)| bulk(u) && !u.is_ready()).count();
-        // One place is kept for the requests of everybody: clients may be slow to send what they began.
-        let room = all + 1 < snapshot.config.limits.max_upstreams;
-        if room && coming < self.waiting_streams.len() + 1 {
+        let coming = self
+            .upstreams
+            .iter::<UpstreamId>()
+            .filter(|(_, u)| u.pool == pool && u.node == node && u.lane == Lane::Bulk && !u.may_write())
+            .count();
+        let others = self.waiting_streams.len();
+        if coming < others + 1 {
             self.connect(pool, node, Lane::Bulk);
         }
         None
-    }
-
-    /// An idle upstream; a spare one of everybody's becomes one of the bulk lane.
-    fn idle_for_bulk(&mut self, pool: PoolId, node: NodeId) -> Option<UpstreamId> {
-        let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
-        let may_write = |id: &UpstreamId| self.upstreams.get(*id).is_some_and(Upstream::may_write);
-        if let Some(id) = link.bulk.iter().copied().find(|id| may_write(id)) {
-            return Some(id);
-        }
-        let at = link.spare.iter().position(may_write)?;
-        let id = link.spare.swap_remove(at);
-        self.upstreams.get_mut(id)?.lane = Lane::Bulk;
-        Some(id)
     }
 
     /// Passes on what is here of a streamed request; returns how many bytes were taken.
@@ -207,6 +205,9 @@ impl Engine {
 
     fn feed(&mut self, id: ClientId, upstream_id: UpstreamId, bytes: &[u8], last: bool) {
         let Some(upstream) = self.upstreams.get_mut(upstream_id) else { return };
+        if upstream.out.to_write().is_empty() {
+            upstream.last_byte = self.now;
+        }
         upstream.out.queue(bytes, &mut self.buffers);
         if last {
             upstream.uploading = false;
@@ -234,6 +235,8 @@ impl Engine {
         upstream.out.wrote(n);
         if upstream.lane == Lane::Bulk && upstream.expected.front().is_some_and(|e| e.streamed) {
             upstream.out.forget_written(&mut self.buffers);
+            // A node that takes what it is sent is not silent.
+            upstream.last_byte = self.now;
             if upstream.out.to_write().len() < STREAM_MARK / 2
                 && let Some(feeder) = upstream.feeder.take()
             {
@@ -243,23 +246,32 @@ impl Engine {
         }
     }
 
-    /// The node refused a streamed request, perhaps before its end: what is still to come is dropped.
-    pub(super) fn streamed_refused(&mut self, id: UpstreamId, owner: HeldOwner) {
-        let unfinished = self.upstreams.get(id).is_some_and(|u| u.uploading);
-        if !unfinished {
+    /// A streamed request has its reply, perhaps before its end: then what is still to come is dropped, and
+    /// the upstream, in the middle of a request, can carry nothing more.
+    pub(super) fn streamed_answered(&mut self, id: UpstreamId, owner: Owner) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        if !upstream.uploading && upstream.out.to_write().is_empty() {
             return;
         }
-        if let Some(client) = self.clients.get_mut(owner.client())
-            && let Some(stream) = client.stream.as_mut()
+        if let Owner::Client { client, .. } = owner
+            && let Some(waiting) = self.clients.get_mut(client)
+            && let Some(stream) = waiting.stream.as_mut()
+            && stream.to == StreamTo::Upstream(id)
         {
             stream.to = StreamTo::Nowhere;
+            self.resume_stream(client);
         }
-        self.resume_stream(owner.client());
         self.lose(id, CloseReason::Abandoned, Fate::Lost);
     }
 
-    /// Streams that have waited longer than a request may be held.
+    /// An upstream of the bulk lane is ready: whoever waits for one is looked at.
+    pub(in crate::engine) fn wake_streams(&mut self) {
+        self.streams.append(&mut self.waiting_streams);
+    }
+
+    /// Streams that have waited longer than a request may be held; the others are looked at again.
     pub(in crate::engine) fn expire_streams(&mut self) {
+        self.streams_swept = self.now;
         for id in core::mem::take(&mut self.waiting_streams) {
             let Some(client) = self.clients.get_mut(id) else { continue };
             let pool = client.pool;
@@ -277,6 +289,14 @@ impl Engine {
                 ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since },
             );
             self.resume_stream(id);
+        }
+    }
+
+    /// An upstream that a client was streaming to and waiting for has gone.
+    pub(in crate::engine) fn release_feeder(&mut self, feeder: Option<ClientId>) {
+        if let Some(feeder) = feeder {
+            self.resume_stream(feeder);
+            self.set_reading(feeder);
         }
     }
 }

@@ -141,6 +141,9 @@ impl Engine {
         let Some(entry) = upstream.answered(&mut self.buffers) else {
             return self.lose(id, CloseReason::BadReply, Fate::Lost);
         };
+        // Its end may have been read together with the piece that filled the client's output. What comes
+        // next is another's: that client's slowness is no reason to wait any more.
+        self.read_upstream_on(id);
         if entry.streamed {
             self.streamed_answered(id, entry.owner);
         }

@@ -215,10 +215,6 @@ fn a_half_closed_client_gets_all_that_it_is_owed_and_then_the_end() {
         // The last one is incomplete: it is never answered.
         ([&set[..], b"*2\r\n$3\r\nGET\r\n$5\r\nlar"].concat(), b"+OK\r\n".repeat(2000)),
         ([&set[..], b"PING"].concat(), b"+OK\r\n".repeat(2000)),
-        (
-            [&b"PING\r\n"[..], &encode(&[&b"SET"[..], b"cut", &large[..]])[..500_000]].concat(),
-            b"+PONG\r\n".to_vec(),
-        ),
     ];
     for (case, (requests, replies)) in cases.into_iter().enumerate() {
         let mut client = stage.client();
@@ -227,6 +223,14 @@ fn a_half_closed_client_gets_all_that_it_is_owed_and_then_the_end() {
         let came = client.read_to_end().unwrap_or_else(|e| panic!("case {case}: {e}"));
         assert!(came == replies, "case {case}: {} bytes came, {} were due", came.len(), replies.len());
     }
+    // Of one that has gone to its node in part it may be said that nothing was written.
+    let mut client = stage.client();
+    client
+        .send_raw(&[&b"PING\r\n"[..], &encode(&[&b"SET"[..], b"cut", &large[..]])[..500_000]].concat())
+        .unwrap();
+    client.stream().shutdown(Shutdown::Write).unwrap();
+    let came = String::from_utf8(client.read_to_end().unwrap()).unwrap();
+    assert!(came == "+PONG\r\n" || came.starts_with("+PONG\r\n-NOTAPPLIED "), "{came}");
     assert_eq!(stage.client().ask(&["EXISTS", "cut"]).unwrap(), Value::Integer(0));
 }
 

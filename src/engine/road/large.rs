@@ -114,7 +114,7 @@ impl Engine {
 
     /// A client reads its large reply more slowly than it comes.
     fn wait_for_reader(&mut self, id: UpstreamId, client: ClientId) {
-        let stalls = self.others_behind(id, client);
+        let stalls = self.others_behind(id, client) || self.others_without(id);
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.stalled = stalls.then_some(self.now);
         if upstream.reading {
@@ -129,6 +129,11 @@ impl Engine {
             let owners = upstream.expected.iter().skip(1).map(|e| self.owner_of(e.owner));
             owners.flatten().any(|owner| owner.client() != client)
         })
+    }
+
+    /// Whether everybody else waits for an upstream to its node, which may have no more.
+    fn others_without(&self, id: UpstreamId) -> bool {
+        self.upstreams.get(id).is_some_and(|u| self.is_short_of_upstreams(u.pool, u.node))
     }
 
     /// The end of a reply that was passed on, or dropped, in pieces.
@@ -199,12 +204,13 @@ impl Engine {
         }
     }
 
-    /// Others have waited behind a slow client's large reply for `stall_limit`.
+    /// Others have waited for a slow client's large reply for `stall_limit`.
     pub(in crate::engine) fn close_stalled(&mut self, id: UpstreamId) {
-        if let Some(upstream) = self.upstreams.get_mut(id)
-            && let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner)
-        {
-            upstream.stalled = None;
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        upstream.stalled = None;
+        let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner) else { return };
+        // Those who wanted an upstream of their own may have got one by now.
+        if self.others_behind(id, client) || self.others_without(id) {
             self.close_client(client, CloseReason::Stalled);
         }
     }

@@ -11,24 +11,24 @@ use ketch::internals::lab::{Client, Home, NodeOptions, Process, Program, Server,
 use ketch::internals::placement::Placement;
 use ketch::internals::resp::{self, Value};
 
-pub const KETCH: &str = env!("CARGO_BIN_EXE_ketch");
+pub(crate) const KETCH: &str = env!("CARGO_BIN_EXE_ketch");
 /// The limit of every wait that ought to be short, on a machine that is busy.
-pub const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// What a stage consists of. `Setting::default()` is one shard without replicas and two threads.
-pub struct Setting {
-    pub shards: usize,
+pub(crate) struct Setting {
+    pub(crate) shards: usize,
     /// Of each shard.
-    pub replicas: usize,
-    pub threads: usize,
-    pub program: Program,
-    pub node: NodeOptions,
+    pub(crate) replicas: usize,
+    pub(crate) threads: usize,
+    pub(crate) program: Program,
+    pub(crate) node: NodeOptions,
     /// Lines of each listener's table; one listener for each.
-    pub listeners: Vec<&'static str>,
+    pub(crate) listeners: Vec<&'static str>,
     /// Lines of the pool's own table.
-    pub pool: String,
+    pub(crate) pool: String,
     /// Further tables.
-    pub tables: String,
+    pub(crate) tables: String,
 }
 
 impl Default for Setting {
@@ -47,7 +47,7 @@ impl Default for Setting {
 }
 
 /// Nodes and the Ketch before them. Dropping it ends all of them.
-pub struct Stage {
+pub(crate) struct Stage {
     ketch: Process,
     shards: Vec<Vec<Server>>,
     listeners: Vec<SocketAddr>,
@@ -58,19 +58,19 @@ pub struct Stage {
 
 impl Stage {
     /// Starts everything and waits until every shard takes writes.
-    pub fn start(setting: Setting) -> Stage {
+    pub(crate) fn start(setting: Setting) -> Stage {
         let stage = Stage::without_waiting(setting, |_| {});
         stage.wait_until_ready();
         stage
     }
 
     /// Some shards of one node each, with nothing special.
-    pub fn shards(shards: usize) -> Stage {
+    pub(crate) fn shards(shards: usize) -> Stage {
         Stage::start(Setting { shards, ..Setting::default() })
     }
 
     /// Starts the nodes, does `before` with them, starts Ketch and does not wait for it.
-    pub fn without_waiting(setting: Setting, before: impl FnOnce(&[Vec<Server>])) -> Stage {
+    pub(crate) fn without_waiting(setting: Setting, before: impl FnOnce(&[Vec<Server>])) -> Stage {
         let home = home();
         let shards: Vec<Vec<Server>> = (0..setting.shards).map(|i| shard(&home, &setting, i)).collect();
         before(&shards);
@@ -86,63 +86,63 @@ impl Stage {
     }
 
     /// Until every shard of every pool takes writes.
-    pub fn wait_until_ready(&self) {
+    pub(crate) fn wait_until_ready(&self) {
         wait_until_ready(&self.ketch, self.admin);
     }
 
-    pub fn home(&self) -> &Home {
+    pub(crate) fn home(&self) -> &Home {
         &self.home
     }
 
-    pub fn ketch(&self) -> &Process {
+    pub(crate) fn ketch(&self) -> &Process {
         &self.ketch
     }
 
-    pub fn admin(&self) -> SocketAddr {
+    pub(crate) fn admin(&self) -> SocketAddr {
         self.admin
     }
 
     /// The first listener.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.listeners[0]
     }
 
-    pub fn listener(&self, index: usize) -> SocketAddr {
+    pub(crate) fn listener(&self, index: usize) -> SocketAddr {
         self.listeners[index]
     }
 
     /// A client of the first listener.
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         client(self.address())
     }
 
     /// The node that was started as a shard's primary.
-    pub fn primary(&self, shard: usize) -> &Server {
+    pub(crate) fn primary(&self, shard: usize) -> &Server {
         &self.shards[shard][0]
     }
 
     /// Node 0 of a shard was started as its primary, the others as replicas.
-    pub fn node(&self, shard: usize, number: usize) -> &Server {
+    pub(crate) fn node(&self, shard: usize, number: usize) -> &Server {
         &self.shards[shard][number]
     }
 
     /// The shard that a key belongs to.
-    pub fn shard_of(&self, key: &str) -> usize {
+    pub(crate) fn shard_of(&self, key: &str) -> usize {
         self.placement.shard(key.as_bytes(), 0)
     }
 
     /// Different keys of one shard; the same ones each time.
-    pub fn keys_on(&self, shard: usize, count: usize) -> Vec<String> {
+    pub(crate) fn keys_on(&self, shard: usize, count: usize) -> Vec<String> {
         (0..).map(|i| format!("key:{i}")).filter(|key| self.shard_of(key) == shard).take(count).collect()
     }
 
     /// The first key of each shard.
-    pub fn key_each(&self) -> Vec<String> {
+    pub(crate) fn key_each(&self) -> Vec<String> {
         (0..self.shards.len()).map(|shard| self.keys_on(shard, 1).remove(0)).collect()
     }
 
     /// Resident memory of Ketch in KiB: now, and at most so far.
-    pub fn memory(&self) -> (u64, u64) {
+    pub(crate) fn memory(&self) -> (u64, u64) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.ketch.pid().unwrap())).unwrap();
         let field = |name: &str| {
             let line = status.lines().find(|line| line.starts_with(name)).unwrap();
@@ -152,19 +152,19 @@ impl Stage {
     }
 }
 
-pub fn home() -> Home {
+pub(crate) fn home() -> Home {
     Home::new(Path::new(KETCH)).unwrap()
 }
 
-pub fn local(port: u16) -> SocketAddr {
+pub(crate) fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-pub fn client(address: SocketAddr) -> Client {
+pub(crate) fn client(address: SocketAddr) -> Client {
     Client::connect(address, SOON).unwrap()
 }
 
-pub fn shard_name(index: usize) -> String {
+pub(crate) fn shard_name(index: usize) -> String {
     format!("s{}", index + 1)
 }
 
@@ -196,13 +196,13 @@ fn toml(setting: &Setting, shards: &[Vec<Server>], listeners: &[SocketAddr], adm
     toml + &setting.tables
 }
 
-pub fn shard_table(pool: &str, name: &str, nodes: &[Server]) -> String {
+pub(crate) fn shard_table(pool: &str, name: &str, nodes: &[Server]) -> String {
     let nodes: Vec<String> = nodes.iter().map(|node| node.address().to_string()).collect();
     format!("[[pool.{pool}.shard]]\nname = \"{name}\"\nnodes = {nodes:?}\n")
 }
 
 /// Writes a configuration that nobody else may read, as passwords in it demand.
-pub fn write(home: &Home, name: &str, toml: &str) -> PathBuf {
+pub(crate) fn write(home: &Home, name: &str, toml: &str) -> PathBuf {
     let file = home.folder().join(format!("{name}.toml"));
     fs::write(&file, toml).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -210,13 +210,13 @@ pub fn write(home: &Home, name: &str, toml: &str) -> PathBuf {
 }
 
 /// Starts a Ketch with a configuration of the test's own.
-pub fn run(home: &Home, name: &str, toml: &str) -> Process {
+pub(crate) fn run(home: &Home, name: &str, toml: &str) -> Process {
     let file = write(home, name, toml);
     let args = ["run".as_ref(), "-c".as_ref(), file.as_os_str()];
     Process::start(home, name, Path::new(KETCH), args).unwrap()
 }
 
-pub fn wait_until_ready(ketch: &Process, admin: SocketAddr) {
+pub(crate) fn wait_until_ready(ketch: &Process, admin: SocketAddr) {
     let ready = || http(admin, "/readyz?verbose").is_some_and(|text| all_writable(&text));
     if let Err(error) = wait_until(SOON, "every shard takes writes", ready) {
         panic!("{error}\n{:?}{}", http(admin, "/readyz?verbose"), ketch.last_words());
@@ -230,7 +230,7 @@ fn all_writable(text: &str) -> bool {
 }
 
 /// What an address answers to a GET, head and body; `None` where it does not.
-pub fn http(address: SocketAddr, path: &str) -> Option<String> {
+pub(crate) fn http(address: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect_timeout(&address, SOON).ok()?;
     stream.set_read_timeout(Some(SOON)).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
@@ -240,23 +240,23 @@ pub fn http(address: SocketAddr, path: &str) -> Option<String> {
 }
 
 /// A request as clients write it.
-pub fn encode<A: AsRef<[u8]>>(words: &[A]) -> Vec<u8> {
+pub(crate) fn encode<A: AsRef<[u8]>>(words: &[A]) -> Vec<u8> {
     let mut bytes = Vec::new();
     resp::command(&mut bytes, words);
     bytes
 }
 
-pub fn ok() -> Value {
+pub(crate) fn ok() -> Value {
     Value::Simple("OK".into())
 }
 
-pub fn bulk(bytes: impl AsRef<[u8]>) -> Value {
+pub(crate) fn bulk(bytes: impl AsRef<[u8]>) -> Value {
     Value::Bulk(bytes.as_ref().to_vec())
 }
 
 /// The text of an error reply.
 #[track_caller]
-pub fn error(reply: &Value) -> &str {
+pub(crate) fn error(reply: &Value) -> &str {
     match reply {
         Value::Error(text) => text,
         other => panic!("no error: {other:?}"),
@@ -265,18 +265,18 @@ pub fn error(reply: &Value) -> &str {
 
 /// Asserts that a reply is an error which begins like this.
 #[track_caller]
-pub fn expect_error(reply: &Value, begins: &str) {
+pub(crate) fn expect_error(reply: &Value, begins: &str) {
     assert!(error(reply).starts_with(begins), "{begins} was expected, {reply:?} came");
 }
 
 /// The connection still works.
 #[track_caller]
-pub fn still_open(client: &mut Client) {
+pub(crate) fn still_open(client: &mut Client) {
     assert_eq!(client.ask(&["PING"]).unwrap(), Value::Simple("PONG".into()));
 }
 
 /// Bytes that differ with their place and the seed, so that what is shifted or another's is noticed.
-pub fn noise(len: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut bytes = Vec::with_capacity(len + 8);
     while bytes.len() < len {

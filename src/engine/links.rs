@@ -232,6 +232,7 @@ impl Engine {
         if link.count >= room {
             if lane == Lane::Shared {
                 link.retry_at = Some(self.now + RETRY_LAST);
+                self.stall_slow_readers(pool, node);
             }
             return None;
         }
@@ -242,6 +243,24 @@ impl Engine {
         let id = self.upstreams.insert(upstream);
         self.actions.push_back(Action::Connect { upstream: id, to, within });
         Some(id)
+    }
+
+    /// Nobody but the readers of large replies has an upstream to this node, and it may have no more:
+    /// whoever reads slowly makes others wait from now on, even with nobody behind it.
+    fn stall_slow_readers(&mut self, pool: PoolId, node: NodeId) {
+        let now = self.now;
+        for id in self.upstreams_of(pool, node) {
+            if let Some(upstream) = self.upstreams.get_mut(id).filter(|u| !u.reading) {
+                upstream.stalled.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Whether there is no upstream for everybody's requests to a node, and it may have no more.
+    pub(super) fn is_short_of_upstreams(&self, pool: PoolId, node: NodeId) -> bool {
+        let limit = self.topology.pool(pool).config.limits.max_upstreams;
+        let link = self.pools[usize::from(pool.0)].links.get(&node);
+        link.is_some_and(|l| l.shared.is_none() && l.count > limit)
     }
 
     /// A handshake is a list of internal entries in the upstream's own queue; it ends with ROLE.

@@ -1,8 +1,20 @@
 //! Promises kept through sockets, against real servers: a module a promise.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what cannot go on says where")]
 
+mod access;
+mod bad_input;
 mod check_connect;
 mod command_table;
+mod failing_nodes;
+mod kinds_of_servers;
 mod lab;
+mod large_values;
+mod pipelines;
 mod placement;
+mod pools;
+mod process;
+mod replica_reads;
+mod rough_clients;
 mod sentinel_source;
+mod splits;
+mod support;

@@ -64,6 +64,11 @@ impl Why {
     pub(crate) fn is_outage(self) -> bool {
         matches!(self, Why::Shard(_) | Why::Connecting)
     }
+
+    /// Whether it waits, or waited, for earlier requests of its own client.
+    pub(crate) fn is_own_order(self) -> bool {
+        matches!(self, Why::RoadBusy | Why::Behind)
+    }
 }
 
 pub(crate) struct Held {

@@ -156,19 +156,23 @@ impl Engine {
             let Some(held) = self.hold.get(number) else { continue };
             let client = held.owner.client();
             let row = command::row(held.row);
-            let answered = held.answer.is_some();
+            let (answered, own_order) = (held.answer.is_some(), held.why.is_own_order());
             if blocked.contains(&client) || (answered && !self.begins_anew(client, shard)) {
                 blocked.insert(client);
                 continue;
             }
-            match self.choose_now(client, pool, shard, row.is_read()) {
+            let Some(reads) = self.clients.get(client).map(|c| c.reads_behind(own_order)) else { continue };
+            match self.choose_now(client, pool, shard, row.is_read(), reads) {
                 Ok(upstream) => {
                     if let Some(held) = self.unhold(number) {
                         self.enqueue(upstream, held.owner, row, &held.request, held.attempts);
                     }
                 }
                 Err(why) => {
-                    self.hold.set_why(number, why);
+                    // That it stood behind its client's own requests is still true when they are answered.
+                    if !own_order {
+                        self.hold.set_why(number, why);
+                    }
                     blocked.insert(client);
                 }
             }

@@ -118,11 +118,10 @@ fn a_killed_primary_costs_a_writer_at_most_one_unknown_outcome_and_readers_nothi
     thread::sleep(Duration::from_millis(100));
     old.kill();
     let may_be_lost = hit.counts().acknowledged - mark.acknowledged;
-    let mut held: f64 = 0.0;
     ketch.wait("requests of the shard are held", |ketch| {
         ketch.metric("ketch_held_requests", &["shard=\"shard1\""]) >= 3.0
     });
-    held = held.max(ketch.metric("ketch_held_requests", &["shard=\"shard1\""]));
+    let held = ketch.metric("ketch_held_requests", &["shard=\"shard1\""]);
     assert_eq!(ketch.metric("ketch_held_requests", &["shard=\"shard2\""]), 0.0);
     let new = group.wait_for_failover(0, old, FAILOVER).unwrap();
     writes_go_on(&ketch, &hit);
@@ -222,8 +221,7 @@ fn a_bare_sentinel_failover_costs_what_was_written_to_the_old_primary_after_the_
         ketch.metric("ketch_failovers_total", &["shard=\"shard1\""]) == 1.0
     });
     let may_be_lost = traffic.counts().acknowledged - asked;
-    let until_believed = old.says_master();
-    assert!(until_believed, "Sentinel leaves the old one writable for about eight seconds");
+    assert!(old.says_master(), "Sentinel leaves the old one writable for about eight seconds");
     expect_no_request(old, Duration::from_secs(4));
     writes_go_on(&ketch, &traffic);
     flows(&traffic);
@@ -282,9 +280,8 @@ fn a_shard_without_a_primary_is_refused_after_hold_and_served_again_when_it_is_b
 
     let began = Instant::now();
     client.send(&["SET", "k", "2"]).unwrap();
-    ketch.wait("the write is held", |ketch| {
-        ketch.metric("ketch_held_requests", &["shard=\"shard1\""]) == 1.0
-    });
+    ketch
+        .wait("the write is held", |ketch| ketch.metric("ketch_held_requests", &["shard=\"shard1\""]) == 1.0);
     let Value::Error(text) = client.read().unwrap() else { panic!("it was not refused") };
     println!("after {:?}: {text}", began.elapsed());
     assert!(text.starts_with("SHARDDOWN shard shard1 of pool main has had no primary for "), "{text}");
@@ -308,7 +305,7 @@ struct Diary {
 }
 
 /// Requests of one pipeline.
-const PIPELINE: u64 = 20;
+const PIPELINE: u64 = 50;
 /// Characters of a number and its separator.
 const WIDTH: usize = 8;
 
@@ -326,7 +323,10 @@ fn append_until(stop: &AtomicBool, mut client: Client, key: String) -> Diary {
         for (number, reply) in numbers.zip(replies) {
             match reply {
                 Value::Integer(length) => {
-                    assert!(length > longest || diary.unknown.contains(&(number - 1)), "replies out of order");
+                    assert!(
+                        length > longest || diary.unknown.contains(&(number - 1)),
+                        "replies out of order"
+                    );
                     assert_eq!(length as usize % WIDTH, 0);
                     longest = length;
                     diary.acknowledged.push((number, Instant::now()));
@@ -335,7 +335,7 @@ fn append_until(stop: &AtomicBool, mut client: Client, key: String) -> Diary {
                 other => panic!("number {number}: {other:?}"),
             }
         }
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(1));
     }
     diary
 }
@@ -366,8 +366,7 @@ fn pipelines_keep_their_order_over_a_failover() {
     let mut client = ketch.client();
     for diary in diaries {
         let text = client.ask(&["GET", &diary.key]).unwrap().text().unwrap().to_owned();
-        let found: Vec<u64> =
-            text.split_terminator(';').map(|number| number.parse().unwrap()).collect();
+        let found: Vec<u64> = text.split_terminator(';').map(|number| number.parse().unwrap()).collect();
         assert!(found.is_sorted_by(|a, b| a < b), "{}: out of order, or twice", diary.key);
         let has = |number: &u64| found.binary_search(number).is_ok();
         let invented = found.iter().filter(|n| **n == 0 || **n > diary.sent).count();

@@ -31,10 +31,8 @@ impl Ketch {
     pub(crate) fn before(group: &Group, lines: &str) -> Ketch {
         let sentinels = quoted(group.sentinels().iter().map(|s| s.address().to_string()));
         let shards = quoted(group.shards().iter().map(|s| s.name().to_owned()));
-        let ketch = Ketch::start(
-            group.home(),
-            &format!("sentinels = [{sentinels}]\nshards = [{shards}]\n{lines}\n"),
-        );
+        let ketch =
+            Ketch::start(group.home(), &format!("sentinels = [{sentinels}]\nshards = [{shards}]\n{lines}\n"));
         let nodes = (0..group.shards().len()).map(|shard| group.nodes(shard).len()).sum();
         ketch.wait_until_whole(nodes);
         ketch
@@ -70,9 +68,9 @@ impl Ketch {
             let Some(snapshot) = ketch.try_snapshot() else { return false };
             let shards = snapshot["pools"][0]["shards"].as_array().unwrap();
             let all = || shards.iter().flat_map(|shard| shard["nodes"].as_array().unwrap());
-            let serves = |node: &&serde_json::Value| node["role"] == "primary" || node["serves_reads"] == true;
-            shards.iter().all(|shard| shard["writable"] == true)
-                && all().filter(serves).count() == nodes
+            let serves =
+                |node: &&serde_json::Value| node["role"] == "primary" || node["serves_reads"] == true;
+            shards.iter().all(|shard| shard["writable"] == true) && all().filter(serves).count() == nodes
         });
     }
 

@@ -1,11 +1,14 @@
 //! A primary goes, in each way in which one can go, while clients write and read through Ketch: what
 //! they are told, what is executed, and what is never served by the old one again.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ketch::internals::lab::{Client, Counts, Group, Options, Server, Traffic, TrafficOptions, wait_until};
+use ketch::internals::lab::{
+    Client, Counts, Group, Options, Program, Server, Traffic, TrafficOptions, wait_until,
+};
 use ketch::internals::resp::Value;
 
 use crate::rig::{FAILOVER, KETCH, Ketch, SOON, calls, prefixes};
@@ -209,8 +212,18 @@ fn a_primary_that_hung_serves_nobody_when_it_wakes_up() {
 }
 
 #[test]
-fn a_bare_sentinel_failover_costs_no_acknowledged_write() {
-    let group = Group::start(&Options::new(KETCH).unwrap()).unwrap();
+fn a_bare_sentinel_failover_costs_no_acknowledged_write_on_redis() {
+    a_bare_sentinel_failover_costs_no_acknowledged_write(Program::redis().unwrap());
+}
+
+#[test]
+fn a_bare_sentinel_failover_costs_no_acknowledged_write_on_valkey() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    a_bare_sentinel_failover_costs_no_acknowledged_write(Program::valkey(Some(project)).unwrap());
+}
+
+fn a_bare_sentinel_failover_costs_no_acknowledged_write(program: Program) {
+    let group = Group::start(&Options::with(KETCH, program)).unwrap();
     let ketch = Ketch::before(&group, "reads = \"primary\"");
     let traffic = traffic(&ketch, "");
     let old = group.primary(0).unwrap();

@@ -275,7 +275,8 @@ fn a_killed_replica_and_a_killed_sentinel_go_unnoticed() {
     ketch.wait_until_whole(3);
     expect_unnoticed("the replica back");
     assert_eq!(ketch.metric("ketch_failovers_total", &[]), 0.0);
-    assert_eq!(ketch.metric("ketch_held_requests_total", &[]), 0.0);
+    // A read that was in flight on the replica passes through the waiting place, no write does.
+    assert!(ketch.metric("ketch_held_requests_total", &[]) <= 2.0);
     group.check_tilt().unwrap();
 }
 

@@ -201,9 +201,10 @@ impl Worker {
             }
             _ => {
                 let Some((id, socket)) = self.upstreams.at(index) else { return };
-                if socket.connecting {
-                    return self.connected(id);
+                if socket.connecting && !self.connected(id) {
+                    return;
                 }
+                let Some(socket) = self.upstreams.get(id) else { return };
                 let closed = event.is_read_closed() || event.is_error();
                 if event.is_readable() || closed {
                     socket.may_read(&mut self.readable, Party::Upstream(id), closed);
@@ -215,20 +216,17 @@ impl Worker {
         }
     }
 
-    /// A connect has come to an end, one way or the other.
-    fn connected(&mut self, id: UpstreamId) {
-        let Some(socket) = self.upstreams.get(id) else { return };
-        match socket.finish_connect() {
-            Ok(false) => {}
-            Ok(true) => {
-                self.connecting.retain(|(other, _)| *other != id);
-                self.engine.upstream_opened(id);
-            }
-            Err(_) => {
-                self.connecting.retain(|(other, _)| *other != id);
-                self.engine.upstream_lost(id, Lost::Connect);
-            }
+    /// Perhaps a connect has come to an end; true if there is a connection now.
+    fn connected(&mut self, id: UpstreamId) -> bool {
+        let Some(socket) = self.upstreams.get(id) else { return false };
+        let ended = socket.finish_connect();
+        match ended {
+            Ok(false) => return false,
+            Ok(true) => self.engine.upstream_opened(id),
+            Err(_) => self.engine.upstream_lost(id, Lost::Connect),
         }
+        self.connecting.retain(|(other, _)| *other != id);
+        ended.is_ok()
     }
 
     fn give_up_connecting(&mut self, now: Time) {
@@ -444,6 +442,8 @@ impl Worker {
         self.accept_again(now);
         let Some(stop_at) = self.facts.stop_at() else { return false };
         self.listeners.clear();
+        // Whoever was accepted before is served.
+        self.open_mail();
         let remaining = self.engine.drain();
         self.act();
         remaining == 0 || now >= stop_at

@@ -11,6 +11,12 @@ use crate::engine::Party;
 /// Probes on idle upstreams: a node's machine that vanished is noticed even when nothing is owed.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
+/// Bytes that a node's machine does not acknowledge for so long are lost: the path is broken, even if the
+/// node answers on other connections.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+/// The same as Redis's own `tcp-keepalive`.
+const CLIENT_KEEPALIVE: Duration = Duration::from_secs(300);
+
 /// How bytes get from the engine to the wire. TLS, which is a byte transform without I/O of its own, is to
 /// be the second way.
 enum Transport {
@@ -49,6 +55,9 @@ impl Socket {
     pub(super) fn accepted(stream: std::net::TcpStream) -> io::Result<Socket> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
+        // A client whose machine vanished would keep its place for ever.
+        let keepalive = socket2::TcpKeepalive::new().with_time(CLIENT_KEEPALIVE);
+        socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
         Ok(Socket::new(TcpStream::from_std(stream), false))
     }
 
@@ -77,7 +86,9 @@ impl Socket {
         }
         stream.set_nodelay(true)?;
         let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3);
-        socket2::SockRef::from(&*stream).set_tcp_keepalive(&keepalive)?;
+        let socket = socket2::SockRef::from(&*stream);
+        socket.set_tcp_keepalive(&keepalive)?;
+        socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
         self.connecting = false;
         Ok(true)
     }

@@ -6,4 +6,5 @@ mod failover;
 mod metrics;
 mod placement;
 mod resp;
+mod simulation;
 mod tidy;

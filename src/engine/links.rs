@@ -23,6 +23,8 @@ pub(super) const PRIMARY_RETRY: Duration = Duration::from_millis(20);
 /// The back-off of other nodes: doubled from the first to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);
+/// Upstreams to a node above `max_upstreams` that only a shared one may be, while there is none.
+const RESERVED: usize = 4;
 /// An upstream that lasted as long as this has worked.
 const WORKED_AFTER: Duration = Duration::from_millis(500);
 /// Upstreams kept beside the shared one once they are idle again.
@@ -223,15 +225,11 @@ impl Engine {
         let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
         let to = link.to?;
         // Streams and slow readers of large replies must leave room for everybody's upstream.
-        let room = match lane {
-            Lane::Shared if link.shared.is_none() => link.count <= limit,
-            Lane::Shared => link.count < limit,
-            Lane::Bulk => link.count + 2 < limit,
-        };
+        let room = if lane == Lane::Shared && link.shared.is_none() { limit + RESERVED } else { limit };
         if link.retry_at.is_some_and(|at| at > self.now) {
             return None;
         }
-        if !room {
+        if link.count >= room {
             if lane == Lane::Shared {
                 link.retry_at = Some(self.now + RETRY_LAST);
             }

@@ -3,10 +3,14 @@
 
 mod access;
 mod bad_input;
+mod admin;
 mod check_connect;
+mod clients;
 mod command_table;
 mod failing_nodes;
 mod kinds_of_servers;
+mod demo;
+mod failover;
 mod lab;
 mod large_values;
 mod pipelines;
@@ -18,3 +22,6 @@ mod rough_clients;
 mod sentinel_source;
 mod splits;
 mod support;
+mod rig;
+mod sentinel_source;
+mod verbs;

@@ -47,6 +47,8 @@ const SCRATCH: usize = 64 * 1024;
 const READS: usize = 4;
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
+/// How long a listener rests that could not accept.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// The longest sleep, so that a worker is seen to live.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
@@ -209,9 +211,10 @@ impl Worker {
             }
             _ => {
                 let Some((id, socket)) = self.sockets.upstreams.at(index) else { return };
-                if socket.connecting {
-                    return self.connected(id);
+                if socket.connecting && !self.connected(id) {
+                    return;
                 }
+                let Some(socket) = self.sockets.upstreams.get(id) else { return };
                 let ready = ready(socket, event, &mut self.readable, Party::Upstream(id));
                 if ready {
                     self.write(Party::Upstream(id));
@@ -220,20 +223,17 @@ impl Worker {
         }
     }
 
-    /// A connect has come to an end, one way or the other.
-    fn connected(&mut self, id: UpstreamId) {
-        let Some(socket) = self.sockets.upstreams.get(id) else { return };
-        match socket.finish_connect() {
-            Ok(false) => {}
-            Ok(true) => {
-                self.connecting.retain(|(other, _)| *other != id);
-                self.engine.upstream_opened(id);
-            }
-            Err(_) => {
-                self.connecting.retain(|(other, _)| *other != id);
-                self.engine.upstream_lost(id, Lost::Connect);
-            }
+    /// Perhaps a connect has come to an end; true if there is a connection now.
+    fn connected(&mut self, id: UpstreamId) -> bool {
+        let Some(socket) = self.sockets.upstreams.get(id) else { return false };
+        let ended = socket.finish_connect();
+        match ended {
+            Ok(false) => return false,
+            Ok(true) => self.engine.upstream_opened(id),
+            Err(_) => self.engine.upstream_lost(id, Lost::Connect),
         }
+        self.connecting.retain(|(other, _)| *other != id);
+        ended.is_ok()
     }
 
     fn give_up_connecting(&mut self, now: Time) {
@@ -393,15 +393,20 @@ impl Worker {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if out_of_descriptors(&error) => {
-                    tracing::error!(event = "listener.no_descriptors", %error, "raise the limit of open files");
+                // The client has gone again while it waited.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => {
+                    // Descriptors or kernel memory: trying again at once would only burn the core.
+                    tracing::error!(event = "listener.resting", %error, "no client can be accepted for a moment");
                     if let Some(listener) = self.listeners.get_mut(listener) {
-                        listener.rest_until = Some(now(self.origin) + Duration::from_millis(100));
+                        listener.rest_until = Some(now(self.origin) + ACCEPT_REST);
                     }
                     return;
                 }
-                // The client has gone again while it waited.
-                Err(_) => {}
             }
         }
     }
@@ -430,6 +435,8 @@ impl Worker {
         self.accept_again(now);
         let Some(stop_at) = self.facts.stop_at() else { return false };
         self.listeners.clear();
+        // Whoever was accepted before is served.
+        self.open_mail();
         let remaining = self.engine.drain();
         self.act();
         (remaining == 0 && self.lingering.is_empty()) || now >= stop_at
@@ -457,11 +464,6 @@ fn ready(socket: &mut Socket, event: &mio::event::Event, readable: &mut Vec<Part
 
 fn now(origin: Instant) -> Time {
     Time::from_nanos(u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
-}
-
-fn out_of_descriptors(error: &io::Error) -> bool {
-    // EMFILE and ENFILE: the process's and the machine's limit.
-    matches!(error.raw_os_error(), Some(24 | 23))
 }
 
 /// What every socket is watched for.

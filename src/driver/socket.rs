@@ -12,6 +12,12 @@ use crate::engine::Party;
 /// Probes on idle upstreams: a node's machine that vanished is noticed even when nothing is owed.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
+/// Bytes that a node's machine does not acknowledge for so long are lost: the path is broken, even if the
+/// node answers on other connections.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+/// The same as Redis's own `tcp-keepalive`.
+const CLIENT_KEEPALIVE: Duration = Duration::from_secs(300);
+
 /// How bytes get from the engine to the wire.
 enum Transport {
     /// As they are: no copy, no call that the compiler does not know.
@@ -55,6 +61,9 @@ impl Socket {
     ) -> io::Result<Socket> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
+        // A client whose machine vanished would keep its place for ever.
+        let keepalive = socket2::TcpKeepalive::new().with_time(CLIENT_KEEPALIVE);
+        socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
         let stream = TcpStream::from_std(stream);
         let transport = match door {
             None => Transport::Plain(stream),
@@ -89,7 +98,9 @@ impl Socket {
         }
         stream.set_nodelay(true)?;
         let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3);
-        socket2::SockRef::from(&*stream).set_tcp_keepalive(&keepalive)?;
+        let socket = socket2::SockRef::from(&*stream);
+        socket.set_tcp_keepalive(&keepalive)?;
+        socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
         self.connecting = false;
         Ok(true)
     }

@@ -5,12 +5,12 @@ use core::time::Duration;
 
 use super::Engine;
 use super::action::CloseReason;
-use super::upstreams::{Large, State, Step};
+use super::upstreams::{Owner, State, Step};
 use crate::base::{ClientId, Time, UpstreamId};
 use crate::failover::Fate;
 
 /// How often streams that wait for an upstream are looked at, and idle clients are looked for.
-const SWEEP: Duration = Duration::from_millis(20);
+pub(super) const SWEEP: Duration = Duration::from_millis(20);
 const IDLE_SWEEP: Duration = Duration::from_secs(1);
 
 impl Engine {
@@ -21,7 +21,9 @@ impl Engine {
             self.expire_upstream(id);
         }
         self.expire_held();
-        self.expire_streams();
+        if self.streams_swept + SWEEP <= self.now {
+            self.expire_streams();
+        }
         self.retry_links();
         self.expire_idle();
     }
@@ -39,8 +41,14 @@ impl Engine {
             }
             _ => {}
         }
-        if upstream.stalled.is_some_and(|since| now.since(since) >= config.limits.stall_limit) {
+        if upstream
+            .stalled
+            .is_some_and(|since| now.since(since) + upstream.stalled_for >= config.limits.stall_limit)
+        {
             self.close_stalled(id);
+        }
+        if self.abandoned_at(id).is_some_and(|at| at <= now) {
+            return self.close_uploader(id);
         }
         if self.is_silent(id) {
             return self.lose(id, CloseReason::Silent, Fate::Lost);
@@ -62,10 +70,27 @@ impl Engine {
         self.silent_at(id).is_some_and(|at| at <= self.now)
     }
 
+    /// When a client that began to stream a request, and says no more, has had its time: it keeps an
+    /// upstream from others.
+    fn abandoned_at(&self, id: UpstreamId) -> Option<Time> {
+        let upstream = self.upstreams.get(id).filter(|u| u.uploading)?;
+        Some(upstream.last_byte + self.topology.pool(upstream.pool).config.timeouts.slow)
+    }
+
+    fn close_uploader(&mut self, id: UpstreamId) {
+        if let Some(Owner::Client { client, .. }) =
+            self.upstreams.get(id).and_then(|u| u.expected.front()).map(|e| e.owner)
+        {
+            self.close_client(client, CloseReason::Abandoned);
+        }
+    }
+
     /// When an upstream will have been silent for too long.
     fn silent_at(&self, id: UpstreamId) -> Option<Time> {
         let upstream = self.upstreams.get(id)?;
-        if upstream.uploading || !upstream.reading || upstream.large == Large::Streaming {
+        // Between the pieces of a request the client is waited for; while some lie here, the node.
+        let waits_for_client = upstream.uploading && upstream.out.to_write().is_empty();
+        if waits_for_client || !upstream.reading {
             return None;
         }
         let owed_since = upstream.waits.oldest()?;
@@ -79,14 +104,18 @@ impl Engine {
         let upstreams = self.upstreams.iter::<UpstreamId>().filter_map(|(id, u)| {
             let config = &self.topology.pool(u.pool).config;
             let handshake = (u.state == State::Handshaking).then(|| u.opened + config.timeouts.handshake);
-            let stalled = u.stalled.map(|since| since + config.limits.stall_limit);
+            let stalled =
+                u.stalled.map(|since| since + config.limits.stall_limit.saturating_sub(u.stalled_for));
             let late = (!u.uploading && u.reading)
                 .then(|| u.waits.oldest_unjudged().map(|at| at + config.timeouts.request))
                 .flatten();
             let silent = if u.state == State::Connecting { None } else { self.silent_at(id) };
-            [handshake, stalled, late, silent, u.ask_role_at].into_iter().flatten().min()
+            [handshake, stalled, late, silent, u.ask_role_at, self.abandoned_at(id)]
+                .into_iter()
+                .flatten()
+                .min()
         });
-        let sweep = (!self.waiting_streams.is_empty()).then(|| self.now + SWEEP);
+        let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + SWEEP);
         let idle = self.idle_sweep();
         upstreams.chain(self.next_held_expiry()).chain(self.next_retry()).chain(sweep).chain(idle).min()
     }

@@ -19,10 +19,12 @@ use crate::topology::{Health, Node, NodeFailure, NodeState, Observation, Pool, R
 
 /// How soon a believed primary is tried, or asked for its role, again: it must not wait for a back-off,
 /// and an address that refuses must not be hammered.
-const PRIMARY_RETRY: Duration = Duration::from_millis(20);
+pub(super) const PRIMARY_RETRY: Duration = Duration::from_millis(20);
 /// The back-off of other nodes: doubled from the first to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);
+/// An upstream that lasted as long as this has worked.
+const WORKED_AFTER: Duration = Duration::from_millis(500);
 /// Upstreams kept beside the shared one once they are idle again.
 const SPARE: usize = 8;
 
@@ -39,6 +41,8 @@ pub(crate) struct PoolState {
 pub(crate) struct Routes {
     pub(crate) primary: Option<UpstreamId>,
     pub(crate) replicas: Vec<UpstreamId>,
+    /// The primary that was believed last, also while none is.
+    believed: Option<NodeId>,
 }
 
 /// What a worker has to one node.
@@ -63,17 +67,16 @@ pub(crate) struct Link {
 impl Engine {
     /// Takes a new topology: deposed and removed nodes are left, new ones connected to, routes made anew.
     pub(super) fn reconcile(&mut self, topology: Arc<Topology>) {
-        let before = core::mem::replace(&mut self.topology, topology);
+        self.topology = topology;
         let pools: Vec<Arc<Pool>> = self.topology.pools.clone();
         for pool in &pools {
             if self.pools.len() <= usize::from(pool.id.0) {
                 self.pools.push(PoolState::new(&self.registry, pool));
             }
             self.follow_nodes(pool);
-            if let Some(old) = before.pools.get(usize::from(pool.id.0)) {
-                self.leave_deposed(old, pool);
-            }
+            self.leave_deposed(pool);
             for shard in &pool.shards {
+                self.ask_believed(pool, shard.id);
                 self.connect_shard(pool, shard.id);
                 self.reroute(pool.id, shard.id);
                 self.release(pool.id, shard.id);
@@ -105,21 +108,24 @@ impl Engine {
             if had.is_some() {
                 self.leave(pool.id, id);
             }
-            if pool.node(id).is_none() {
-                self.pools[usize::from(pool.id.0)].links.remove(&id);
+            if pool.node(id).is_none()
+                && let Some(link) = self.pools[usize::from(pool.id.0)].links.remove(&id)
+            {
+                link.counters.connections.set(0);
             }
         }
     }
 
     /// Where another primary is believed than before, the old one's upstreams end at once, and what is
     /// in flight on them does not count.
-    fn leave_deposed(&mut self, old: &Pool, new: &Pool) {
-        for shard in &new.shards {
-            let was = old.shards.get(usize::from(shard.id.0)).and_then(|s| s.primary);
-            if let (Some(was), Some(is)) = (was, shard.primary)
+    fn leave_deposed(&mut self, pool: &Pool) {
+        for shard in &pool.shards {
+            let Some(is) = shard.primary else { continue };
+            let routes = &mut self.pools[usize::from(pool.id.0)].routes[usize::from(shard.id.0)];
+            if let Some(was) = routes.believed.replace(is)
                 && was != is
             {
-                for id in self.upstreams_of(new.id, was) {
+                for id in self.upstreams_of(pool.id, was) {
                     self.lose(id, CloseReason::Deposed, Fate::Deposed);
                 }
             }
@@ -130,6 +136,9 @@ impl Engine {
     fn leave(&mut self, pool: PoolId, node: NodeId) {
         for id in self.upstreams_of(pool, node) {
             let Some(upstream) = self.upstreams.get_mut(id) else { continue };
+            if upstream.state == State::Draining {
+                continue;
+            }
             if upstream.expected.is_empty() || !upstream.is_ready() {
                 self.lose(id, CloseReason::Removed, Fate::Lost);
             } else {
@@ -148,6 +157,21 @@ impl Engine {
         for node in pool.members(shard) {
             if Self::wanted(&self.topology, pool, node) {
                 self.connect_shared(pool.id, node.id);
+            }
+        }
+    }
+
+    /// A node that was a replica has upstreams already when it is believed: ROLE is asked anew on each.
+    fn ask_believed(&mut self, pool: &Pool, shard: ShardId) {
+        let Some(node) = pool.shard(shard).primary else { return };
+        for id in self.upstreams_of(pool.id, node) {
+            let Some(upstream) = self.upstreams.get_mut(id) else { continue };
+            if upstream.is_ready()
+                && !upstream.may_write()
+                && upstream.ask_role_at.is_none()
+                && !upstream.asks_role()
+            {
+                self.ask(id, Step::Role, &["ROLE"]);
             }
         }
     }
@@ -176,7 +200,9 @@ impl Engine {
         while let Some(id) = link.spare.pop() {
             if self.upstreams.get(id).is_some_and(Upstream::is_ready) {
                 link.shared = Some(id);
-                return;
+                let shard = link.shard;
+                self.reroute(pool, shard);
+                return self.release(pool, shard);
             }
         }
         let on_its_way = self.upstreams.iter::<UpstreamId>().any(|(_, u)| {
@@ -196,7 +222,19 @@ impl Engine {
         let (limit, within) = (config.limits.max_upstreams, config.timeouts.connect);
         let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
         let to = link.to?;
-        if link.count >= limit || link.retry_at.is_some_and(|at| at > self.now) {
+        // Streams and slow readers of large replies must leave room for everybody's upstream.
+        let room = match lane {
+            Lane::Shared if link.shared.is_none() => link.count <= limit,
+            Lane::Shared => link.count < limit,
+            Lane::Bulk => link.count + 2 < limit,
+        };
+        if link.retry_at.is_some_and(|at| at > self.now) {
+            return None;
+        }
+        if !room {
+            if lane == Lane::Shared {
+                link.retry_at = Some(self.now + RETRY_LAST);
+            }
             return None;
         }
         link.retry_at = None;
@@ -251,6 +289,10 @@ impl Engine {
         let failed = reply.first() == Some(&b'-');
         match step {
             Step::NoEvict => {}
+            // A node that has no place left says so to the first thing that it is asked.
+            Step::Auth | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
+                self.refused(id, NodeFailure::Connect);
+            }
             Step::Auth | Step::Select if failed => self.refused(id, NodeFailure::Refused),
             Step::Auth | Step::Select => {}
             Step::Role if failed && reply.starts_with(b"-LOADING") => self.refused(id, NodeFailure::Loading),
@@ -281,29 +323,36 @@ impl Engine {
         }
         let believed = self.topology.pool(pool).shard(shard).primary == Some(node);
         upstream.ask_role_at = (believed && !primary).then(|| now + PRIMARY_RETRY);
-        let rested = core::mem::take(&mut upstream.resting);
         if changed {
             self.actions.push_back(Action::Report(Observation::RoleSeen { pool, node, role }));
         }
-        self.judge_doubted(id, primary);
+        let rested = core::mem::take(&mut upstream.resting);
+        self.judge_doubted(id, !primary);
+        if primary {
+            self.wake_streams();
+        }
         if first {
             self.became_ready(id);
-        } else if rested {
+        } else {
             self.reroute(pool, shard);
         }
-        self.release(pool, shard);
+        if changed || rested {
+            self.release(pool, shard);
+        }
     }
 
     fn became_ready(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get(id) else { return };
         let (pool, node, shard, lane) = (upstream.pool, upstream.node, upstream.shard, upstream.lane);
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
-        link.failures = 0;
         link.told_failure = false;
         match lane {
             Lane::Shared if link.shared.is_none() => link.shared = Some(id),
             Lane::Shared => link.spare.push(id),
-            Lane::Bulk => link.bulk.push(id),
+            Lane::Bulk => {
+                link.bulk.push(id);
+                self.wake_streams();
+            }
         }
         self.reroute(pool, shard);
     }
@@ -320,7 +369,9 @@ impl Engine {
         let mut replicas = core::mem::take(&mut state.routes[usize::from(shard.0)].replicas);
         replicas.clear();
         replicas.extend(snapshot.members(shard).filter(|n| serves_reads(n)).filter_map(ready));
-        state.routes[usize::from(shard.0)] = Routes { primary, replicas };
+        let routes = &mut state.routes[usize::from(shard.0)];
+        routes.primary = primary;
+        routes.replicas = replicas;
     }
 
     /// Nothing new is put on this upstream.
@@ -355,6 +406,7 @@ impl Engine {
         }
         upstream.private = false;
         let lane = upstream.lane;
+        self.read_upstream_on(id);
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
         let spare = match lane {
             Lane::Shared if link.shared.is_none() => {
@@ -367,6 +419,9 @@ impl Engine {
         };
         if spare.len() < SPARE {
             spare.push(id);
+            if lane == Lane::Bulk {
+                self.wake_streams();
+            }
         } else {
             self.lose(id, CloseReason::Spare, Fate::Lost);
         }
@@ -377,14 +432,16 @@ impl Engine {
         let Some(upstream) = self.upstreams.get(id) else { return };
         let (pool, node) = (upstream.pool, upstream.node);
         let connecting = upstream.state == State::Connecting;
-        let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
-        if connecting {
-            link.counters.connect_errors.inc();
-        }
-        if !link.told_failure {
-            link.told_failure = true;
-            let failure = if connecting { NodeFailure::Connect } else { NodeFailure::Lost };
-            self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
+        // A node that left the topology has no link any more, but may still owe replies.
+        if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
+            if connecting {
+                link.counters.connect_errors.inc();
+            }
+            if !link.told_failure {
+                link.told_failure = true;
+                let failure = if connecting { NodeFailure::Connect } else { NodeFailure::Lost };
+                self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
+            }
         }
         let reason = match lost {
             Lost::Closed => CloseReason::Lost,
@@ -401,7 +458,9 @@ impl Engine {
         self.actions.push_back(Action::Close { party: Party::Upstream(id), reason });
         let snapshot = Arc::clone(self.topology.pool(pool));
         let name = snapshot.node(node).map_or("gone".to_owned(), |n| n.address.to_string());
-        let worked = upstream.is_ready() || upstream.state == State::Draining;
+        let was_ready = upstream.is_ready() || upstream.state == State::Draining;
+        // One that is closed as soon as it is ready must not be made anew at the speed of the network.
+        let worked = was_ready && self.now.since(upstream.opened) >= WORKED_AFTER;
         let state = &mut self.pools[usize::from(pool.0)];
         state.counters.upstream_closed(node, &name, reason.label());
         if let Some(link) = state.links.get_mut(&node) {
@@ -409,11 +468,17 @@ impl Engine {
             link.counters.connections.set(link.count as i64);
             let believed = snapshot.shard(shard).primary == Some(node);
             link.back_off(believed, worked, self.now, &mut self.random);
+            if let Some(at) = link.retry_at {
+                self.due_by(at);
+            }
         }
         for client in core::mem::take(&mut upstream.waiting) {
             self.resume(client, Pause::UPSTREAM);
         }
+        self.release_feeder(upstream.feeder.take());
         self.judge_lost(id, &mut upstream, fate);
+        // Nobody will tell any more what the node's role was: its scripts' errors are passed on.
+        self.judge_doubted(id, false);
         upstream.out.clear(&mut self.buffers);
         self.release(pool, shard);
         if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
@@ -433,14 +498,14 @@ impl Engine {
             .map(|(pool, node, _)| (pool, node))
             .collect();
         for (pool, node) in due {
+            // Its time has come, whether or not anything is made now: one that stayed in the past would
+            // be due for ever.
+            if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
+                link.retry_at = None;
+            }
             let snapshot = Arc::clone(self.topology.pool(pool));
-            match snapshot.node(node) {
-                Some(n) if Self::wanted(&self.topology, &snapshot, n) => self.connect_shared(pool, node),
-                _ => {
-                    if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
-                        link.retry_at = None;
-                    }
-                }
+            if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
+                self.connect_shared(pool, node);
             }
         }
     }
@@ -496,6 +561,11 @@ impl Link {
             told_failure: false,
             counters: NodeCounters::new(registry, &pool.config.name, shard, &node.address.to_string()),
         }
+    }
+
+    /// All upstreams to the node, those on their way included.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     fn forget(&mut self, id: UpstreamId) {

@@ -22,6 +22,7 @@
 
 mod action;
 mod buffers;
+mod check;
 mod clients;
 mod counters;
 mod expire;
@@ -99,9 +100,13 @@ pub struct Engine {
     streams: Vec<ClientId>,
     /// Clients whose streamed request waits for its road or an upstream.
     waiting_streams: Vec<ClientId>,
+    /// Clients whose held requests to a shard may stand in the wrong order.
+    unsorted: Vec<(ClientId, ShardId)>,
     /// Clients that are not read because the waiting place is crowded.
     crowded: Vec<ClientId>,
     idle_swept: Time,
+    /// When streams that wait were looked at last, or began to wait.
+    streams_swept: Time,
     next_due: Option<Time>,
 }
 
@@ -133,8 +138,10 @@ impl Engine {
             parts: Vec::new(),
             streams: Vec::new(),
             waiting_streams: Vec::new(),
+            unsorted: Vec::new(),
             crowded: Vec::new(),
             idle_swept: setting.now,
+            streams_swept: setting.now,
             next_due: None,
         };
         engine.reconcile(setting.topology);
@@ -179,6 +186,7 @@ impl Engine {
             partial: None,
             stream: None,
             session: Box::new(session),
+            gathered: 0,
             held: 0,
             listener,
             pool: pool_id,
@@ -249,7 +257,7 @@ impl Engine {
             // Whoever has used up its budget stays for the next turn.
             let stuck =
                 self.runnable.iter().all(|id| self.clients.get(*id).is_none_or(|c| c.turn == self.turn));
-            if self.releases.is_empty() && stuck {
+            if self.releases.is_empty() && self.streams.is_empty() && stuck {
                 break;
             }
         }
@@ -294,10 +302,15 @@ impl Engine {
 
     /// When `begin_turn` must be called at the latest.
     pub fn deadline(&self) -> Option<Time> {
-        if !self.runnable.is_empty() || !self.releases.is_empty() {
+        if !self.runnable.is_empty() || !self.releases.is_empty() || !self.streams.is_empty() {
             return Some(self.now);
         }
         self.next_due
+    }
+
+    /// Something will be due at `at` that was not known when the turn's end was reckoned.
+    fn due_by(&mut self, at: Time) {
+        self.next_due = Some(self.next_due.map_or(at, |due| due.min(at)));
     }
 
     /// Closes what serves nobody: for a driver that is told to stop. Clients that are owed something

@@ -130,6 +130,7 @@ impl Server {
                 tracing::error!(event = "process.no_signals", "signals can't be heard");
                 return false;
             };
+            tokio::spawn(ignore_hangups());
             let workers_end = tokio::task::spawn_blocking(move || join(workers));
             tokio::pin!(workers_end);
             tokio::select! {
@@ -157,6 +158,17 @@ impl Server {
         runtime.shutdown_timeout(Duration::from_secs(1));
         tracing::info!(event = "process.stopped", clean, "stopped");
         if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+/// SIGHUP, by which people ask other servers to read their configuration anew, must not end this one.
+async fn ignore_hangups() {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        tracing::warn!(
+            event = "config.not_reloaded",
+            "SIGHUP: reloading is not built yet; restart to reload"
+        );
     }
 }
 

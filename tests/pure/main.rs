@@ -7,4 +7,5 @@ mod failover;
 mod metrics;
 mod placement;
 mod resp;
+mod simulation;
 mod tidy;

@@ -336,5 +336,9 @@ impl World {
         }
     }
 
-    fn check(&self) {}
+    fn check(&self) {
+        if let Err(broken) = self.engine.check() {
+            panic!("{broken}");
+        }
+    }
 }

@@ -115,7 +115,7 @@ pub fn change(topology: &Topology, noise: &mut Noise<'_>, now: Time) -> Topology
         6 if pool.shards[shard].primary.is_some() => pool.shards[shard].gate = Gate::Open,
         7 => change_node(pool.nodes.get_mut(node), noise),
         8 => remove(pool, node),
-        9 => add(pool, shard),
+        9 => add(pool, shard, next.epoch),
         10 => {
             if let Some(node) = pool.nodes.get_mut(node) {
                 node.socket = [None, Some(socket(900 + u16::from(what)))][noise.below(2)];
@@ -149,10 +149,11 @@ fn remove(pool: &mut Pool, at: usize) {
     }
 }
 
-fn add(pool: &mut Pool, shard: usize) {
-    let id = pool.nodes.iter().map(|n| n.id.0).max().map_or(100, |n| n + 1);
+fn add(pool: &mut Pool, shard: usize, epoch: Epoch) {
+    // No id is ever given out twice.
+    let id = 1000 + epoch.0 as u32;
     let Some(mut node) = pool.nodes.first().cloned() else { return };
-    let port = 1000 + id as u16;
+    let port = id as u16;
     node.id = NodeId(id);
     node.shard = pool.shards[shard].id;
     node.address.port = port;

@@ -61,6 +61,8 @@ pub(crate) struct Client {
     /// A request that passes through in pieces.
     pub(crate) stream: Option<Box<Stream>>,
     pub(crate) session: Box<Session>,
+    /// Bytes of part replies that wait for the other parts.
+    pub(crate) gathered: usize,
     /// Requests and parts of requests that are held.
     pub(crate) held: u32,
     pub(crate) listener: ListenerId,
@@ -94,6 +96,8 @@ pub(crate) struct Session {
     pub(crate) lib_name: Vec<u8>,
     pub(crate) lib_version: Vec<u8>,
     pub(crate) user: Option<String>,
+    /// Since when requests of it have come back to be sent again, without one being answered.
+    pub(crate) resent_since: Option<Time>,
     /// It is being closed for what it sent.
     pub(crate) protocol_error: bool,
 }
@@ -108,6 +112,7 @@ impl Session {
             lib_name: Vec::new(),
             lib_version: Vec::new(),
             user: None,
+            resent_since: None,
             protocol_error: false,
         }
     }
@@ -148,6 +153,12 @@ impl Client {
     /// Whether all that it is owed has been given to it.
     pub(crate) fn settled(&self) -> bool {
         self.replies.owed() == 0 && self.output.is_empty()
+    }
+
+    /// Bytes that are kept for it: replies that it has not read, or that wait for others.
+    #[inline]
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.output.len() + self.replies.parked_bytes() + self.gathered
     }
 
     /// Gives the reply of place `seq`.

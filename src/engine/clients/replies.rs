@@ -57,6 +57,31 @@ impl Replies {
         self.head
     }
 
+    /// Places whose reply waits for its turn.
+    pub(crate) fn parked_places(&self) -> impl Iterator<Item = Seq> {
+        self.parked.iter().flat_map(|p| p.entries.iter().map(|(seq, ..)| *seq))
+    }
+
+    /// # Errors
+    /// Where what is parked is not in order, or could have left.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Some(parked) = &self.parked else { return Ok(()) };
+        let mut last = 0;
+        for (seq, ..) in &parked.entries {
+            let distance = seq.wrapping_sub(self.head);
+            if distance <= last || distance >= self.owed() {
+                return Err(format!("reply {seq} is parked while {} is at the head", self.head));
+            }
+            last = distance;
+        }
+        let live: usize = parked.entries.iter().map(|(_, _, len)| *len as usize).sum();
+        if live == parked.live {
+            Ok(())
+        } else {
+            Err(format!("{live} bytes parked, {} counted", parked.live))
+        }
+    }
+
     /// Bytes that wait for their turn.
     pub(crate) fn parked_bytes(&self) -> usize {
         self.parked.as_ref().map_or(0, |p| p.live)

@@ -26,6 +26,11 @@ impl Roads {
         self.near.iter().chain(&self.far).find(|r| r.owed > 0 && r.shard == shard).map(|r| r.upstream)
     }
 
+    /// Shards with something under way: by which upstream, and how much.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ShardId, UpstreamId, u32)> {
+        self.near.iter().chain(&self.far).filter(|r| r.owed > 0).map(|r| (r.shard, r.upstream, r.owed))
+    }
+
     /// One more request of this shard is on its way by `upstream`.
     #[inline]
     pub(crate) fn add(&mut self, shard: ShardId, upstream: UpstreamId) {

@@ -1,5 +1,6 @@
 //! How a client ends: with a reason, and without a trace.
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use crate::base::ClientId;
 use crate::engine::Engine;
@@ -13,7 +14,12 @@ impl Engine {
     /// It has gone, or goes now: nothing more is owed to it. Its entries at upstreams find nobody.
     pub(in crate::engine) fn close_client(&mut self, id: ClientId, reason: CloseReason) {
         for number in self.hold.of_client(id) {
-            self.unhold(number);
+            if let Some(held) = self.unhold(number)
+                && let HeldOwner::Part { gather, .. } = held.owner
+            {
+                // No reply will come for this part: nothing else would end the gather.
+                self.gathers.end(gather);
+            }
         }
         let Some(mut client) = self.clients.remove(id) else { return };
         self.actions.push_back(Action::Close { party: Party::Client(id), reason });
@@ -65,10 +71,30 @@ impl Engine {
                 () => CloseReason::Quit,
             };
             self.close_client(id, reason);
-        } else if client.eof && client.stream.as_ref().is_some_and(|s| s.to != StreamTo::Waiting) {
-            // The rest of its streamed request will never come.
-            self.close_client(id, CloseReason::Eof);
+        } else if client.eof
+            && client.input.is_empty()
+            && !client.pause.has(Pause::STREAM)
+            && client.stream.as_ref().is_some_and(|s| s.to != StreamTo::Waiting)
+        {
+            self.end_unfinished_stream(id);
         }
+    }
+
+    /// The rest of a streamed request will never come: its upstream can carry nothing more. Earlier replies
+    /// are still owed.
+    fn end_unfinished_stream(&mut self, id: ClientId) {
+        let Some(stream) = self.clients.get_mut(id).and_then(|c| c.stream.take()) else { return };
+        if let StreamTo::Upstream(upstream) = stream.to {
+            // It still stands in the upstream's queue, and gets its answer there.
+            if let Some(client) = self.clients.get_mut(id) {
+                client.stream = Some(stream);
+            }
+            self.lose(upstream, CloseReason::Abandoned, Fate::Lost);
+            if let Some(client) = self.clients.get_mut(id) {
+                client.stream = None;
+            }
+        }
+        self.close_after_replies(id);
     }
 
     /// The client closed its side: what it had said is still answered.
@@ -118,9 +144,12 @@ impl Engine {
         self.pools[usize::from(client.pool.0)].counters.sent.add(n as u64);
         client.output.consume(n, &mut self.buffers);
         if client.pause.has(Pause::OUTPUT) && client.output.len() < OUTPUT_MARK / 2 {
-            self.resume(id, Pause::OUTPUT);
+            let room = client.waiting_bytes() < OUTPUT_MARK / 2;
             self.read_large_on(id);
-            self.set_reading(id);
+            if room {
+                self.resume(id, Pause::OUTPUT);
+                self.set_reading(id);
+            }
         }
         self.finish_if_done(id);
     }

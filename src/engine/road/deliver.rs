@@ -3,7 +3,7 @@
 //! Delivering never dispatches: a client that is freed by a reply is made runnable, and `settle` goes on
 //! from there.
 
-use super::hold::HeldOwner;
+use super::HeldOwner;
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::CloseReason;
@@ -39,7 +39,10 @@ impl Engine {
                         Large::Streaming | Large::Dropped => self.last_piece(id, piece),
                     }
                 }
-                ReplyScan::More => return self.piece(id, &bytes[at..]),
+                ReplyScan::More => {
+                    self.piece(id, &bytes[at..]);
+                    break;
+                }
                 ReplyScan::Error(_) => return self.lose(id, CloseReason::BadReply, Fate::Lost),
             }
         }
@@ -49,16 +52,21 @@ impl Engine {
     /// A whole reply belongs to the oldest entry.
     fn matched(&mut self, id: UpstreamId, reply: &[u8]) {
         let telling = matches!(reply.first(), Some(b'-' | b'!'));
-        if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id)) {
+        if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id, reply)) {
             return;
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let (pool, shard) = (upstream.pool, upstream.shard);
-        let Some(entry) = upstream.answered(&mut self.buffers) else {
-            // A reply that nobody asked for, or before its request was written: the two sides do not mean
-            // the same thing any more.
-            return self.lose(id, CloseReason::BadReply, Fate::Lost);
-        };
+        let Some(entry) = upstream.answered(&mut self.buffers) else { return self.unexpected(id, reply) };
+        if entry.attempts > 0
+            && let Some(owner) = self.owner_of(entry.owner)
+            && let Some(client) = self.clients.get_mut(owner.client())
+        {
+            client.session.resent_since = None;
+        }
+        if entry.streamed {
+            self.streamed_answered(id, entry.owner);
+        }
         match entry.owner {
             Owner::Client { client, seq } => {
                 let Some(c) = self.clients.get_mut(client) else { return };
@@ -76,6 +84,24 @@ impl Engine {
             Owner::Own(step) => self.own_answer(id, step, reply),
             Owner::Nobody => {}
         }
+    }
+
+    /// A reply that nobody asked for, or before its request was written: the two sides do not mean the same
+    /// thing any more. If it is an error about the request that was on its way, whoever sent that gets it:
+    /// sent again it would end the next connection in the same way.
+    fn unexpected(&mut self, id: UpstreamId, reply: &[u8]) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        if reply.first() == Some(&b'-')
+            && let Some(front) = upstream.expected.front_mut()
+        {
+            let owner = core::mem::replace(&mut front.owner, Owner::Nobody);
+            if let Some(owner) = self.owner_of(owner) {
+                self.leave_road(owner, pool, shard);
+                self.answer_owner(owner, reply);
+            }
+        }
+        self.lose(id, CloseReason::BadReply, Fate::Lost);
     }
 
     /// A part's reply is one less that its client is owed on that road.
@@ -121,13 +147,10 @@ impl Engine {
             self.resume(id, Pause::FLIGHT);
         }
         let Some(client) = self.clients.get_mut(id) else { return };
-        let waiting = client.output.len() + client.replies.parked_bytes();
-        if waiting > OUTPUT_MARK {
-            if client.output.len() > OUTPUT_MARK {
-                client.pause.set(Pause::OUTPUT);
-            }
+        if client.waiting_bytes() > OUTPUT_MARK {
+            client.pause.set(Pause::OUTPUT);
             let limit = self.topology.pool(client.pool).config.limits.output_limit.as_usize();
-            if waiting > limit {
+            if client.output.len() + client.replies.parked_bytes() > limit {
                 return self.close_client(id, CloseReason::OutputLimit);
             }
             self.set_reading(id);
@@ -143,13 +166,21 @@ impl Engine {
         let pool = client.pool;
         let limit = self.topology.pool(pool).config.limits.gather_limit;
         let mut error = Vec::new();
+        let client_id = gather.client;
         let too_large = gather.bytes() + reply.len() > limit.as_usize();
         if too_large {
             let name = &self.topology.pool(pool).config.name;
             super::ErrorReply::GatherLimit { pool: name, limit }.write(&mut error);
         }
-        if gather.part(part, if too_large { &error } else { reply }) {
+        let reply = if too_large { &error } else { reply };
+        let last = gather.part(part, reply);
+        if let Some(client) = self.clients.get_mut(client_id) {
+            client.gathered += reply.len();
+        }
+        if last {
             self.join(gather_id);
+        } else {
+            self.given(client_id);
         }
     }
 
@@ -160,6 +191,9 @@ impl Engine {
         let mut reply = core::mem::take(&mut self.scratch);
         reply.clear();
         gather.join(&mut reply);
+        if let Some(c) = self.clients.get_mut(client) {
+            c.gathered -= gather.bytes();
+        }
         self.gathers.end(gather_id);
         if reply.first() == Some(&b'-')
             && let Some(c) = self.clients.get(client)
@@ -187,7 +221,11 @@ impl Engine {
     pub(super) fn idle_if_done(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get(id) else { return };
         let special = upstream.private || upstream.lane == Lane::Bulk || upstream.state == State::Draining;
-        if special && upstream.expected.is_empty() && upstream.state != State::Handshaking {
+        if special
+            && !upstream.uploading
+            && upstream.expected.is_empty()
+            && upstream.state != State::Handshaking
+        {
             let free = upstream.lane != Lane::Bulk || !self.is_spare(id);
             if free {
                 self.became_idle(id);
@@ -218,11 +256,14 @@ impl Engine {
     }
 
     /// Whose request an entry is.
-    pub(super) fn owner_of(&self, owner: Owner) -> Option<HeldOwner> {
+    pub(in crate::engine) fn owner_of(&self, owner: Owner) -> Option<HeldOwner> {
         match owner {
-            Owner::Client { client, seq } => Some(HeldOwner::Client { client, seq }),
+            Owner::Client { client, seq } => {
+                self.clients.get(client).map(|_| HeldOwner::Client { client, seq })
+            }
             Owner::Part { gather, part } => {
                 let g = self.gathers.get(gather)?;
+                self.clients.get(g.client)?;
                 Some(HeldOwner::Part { client: g.client, seq: g.seq, gather, part })
             }
             Owner::Own(_) | Owner::Nobody => None,

@@ -86,6 +86,14 @@ impl Gathers {
         self.live.insert(gather)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Gather> {
+        self.live.iter::<GatherId>().map(|(_, gather)| gather)
+    }
+
     pub(crate) fn get(&self, id: GatherId) -> Option<&Gather> {
         self.live.get(id)
     }
@@ -135,7 +143,10 @@ impl Gather {
 
     /// Appends the one reply to `out`. All parts must be in.
     pub(crate) fn join(&self, out: &mut Vec<u8>) {
-        if let Some(error) = self.replies().find(|r| matches!(r.first(), Some(b'-' | b'!'))) {
+        let is_error = |r: &&[u8]| matches!(r.first(), Some(b'-' | b'!'));
+        // An error that promises that nothing was executed must not hide that a part's outcome is unknown.
+        let unknown = self.replies().find(|r| r.starts_with(b"-OUTCOMEUNKNOWN"));
+        if let Some(error) = unknown.or_else(|| self.replies().find(is_error)) {
             return self.error(error, out);
         }
         match self.join {

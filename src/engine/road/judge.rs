@@ -4,8 +4,9 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
-use super::hold::{Held, HeldOwner, Why};
+use super::hold::{Held, Why};
 use crate::base::{PoolId, ShardId, UpstreamId};
 use crate::command::{self, Group, Row};
 use crate::engine::Engine;
@@ -36,14 +37,20 @@ impl Engine {
         let (pool, shard) = (upstream.pool, upstream.shard);
         let mut from = 0;
         let entries = core::mem::take(&mut upstream.expected);
+        let unwritten = !upstream.out.to_write().is_empty();
         for (i, entry) in entries.into_iter().enumerate() {
             let (request, written) = upstream.out.request(from, entry.length as usize);
             from += entry.length as usize;
-            let Some(owner) = self.owner_of(entry.owner) else { continue };
+            let Some(owner) = self.owner_of(entry.owner) else {
+                if let Owner::Part { gather, .. } = entry.owner {
+                    self.gathers.end(gather);
+                }
+                continue;
+            };
             self.leave_road(owner, pool, shard);
             let fate = match () {
                 () if i == 0 && upstream.large == Large::Streaming => Fate::ReplyCut,
-                () if entry.streamed => self.cut_stream(id, owner, fate),
+                () if entry.streamed => self.cut_stream(id, owner, fate, unwritten),
                 () if !written => Fate::NotSent,
                 () => fate,
             };
@@ -53,13 +60,22 @@ impl Engine {
     }
 
     /// A streamed request's upstream is gone: what is still to come of the request is dropped.
-    fn cut_stream<'a>(&mut self, id: UpstreamId, owner: HeldOwner, fate: Fate<'a>) -> Fate<'a> {
+    fn cut_stream<'a>(
+        &mut self,
+        id: UpstreamId,
+        owner: HeldOwner,
+        fate: Fate<'a>,
+        unwritten: bool,
+    ) -> Fate<'a> {
         if let Some(client) = self.clients.get_mut(owner.client())
             && let Some(stream) = client.stream.as_mut()
             && stream.to == StreamTo::Upstream(id)
         {
             stream.to = StreamTo::Nowhere;
             self.resume_stream(owner.client());
+            return Fate::StreamCut;
+        }
+        if unwritten {
             return Fate::StreamCut;
         }
         // It went out whole, but was not kept: nothing could be sent again.
@@ -129,34 +145,52 @@ impl Engine {
     }
 
     /// Back to the waiting place, in the client's order.
-    fn hold_again(&mut self, case: Case<'_>, fate: Fate<'_>, why: Why) {
-        let refused = match fate {
-            Fate::Answered(reply) => Some(reply.into()),
-            _ => None,
-        };
-        let client = case.owner.client();
-        if self.hold_is_full(case.pool) {
-            let snapshot = Arc::clone(self.topology.pool(case.pool));
-            let since = self.now.since(snapshot.shard(case.shard).since);
-            let (pool, shard) = (snapshot.config.name.as_str(), &*snapshot.shard(case.shard).name);
-            return self.fail_owner(case.owner, ErrorReply::ShardDown { pool, shard, since });
+    fn hold_again(&mut self, mut case: Case<'_>, fate: Fate<'_>, why: Why) {
+        let answer = if let Fate::Answered(reply) = fate { Some(reply) } else { None };
+        // A read that was not even sent has not used up one of its retries.
+        if fate != Fate::NotSent || !case.row.is_read() {
+            case.attempts = case.attempts.saturating_add(1);
         }
+        self.put_back(case, answer, why, false);
+    }
+
+    fn put_back(&mut self, case: Case<'_>, answer: Option<&[u8]>, why: Why, rewound: bool) {
+        if self.hold_is_full(case.pool) {
+            return match answer {
+                // Nothing proves that it was not executed, or it was a read.
+                Some(answer) if rewound || matches!(why, Why::Doubted(_)) => {
+                    self.answer_owner(case.owner, answer);
+                }
+                _ => self.refuse_held(case.owner, case.pool, case.shard, self.now),
+            };
+        }
+        let id = case.owner.client();
+        let Some(client) = self.clients.get_mut(id) else { return self.drop_owner(case.owner) };
+        // A node that says that it is a primary and refuses writes must not be asked for ever.
+        let since = *client.session.resent_since.get_or_insert(self.now);
         self.hold_request(Held {
             owner: case.owner,
             pool: case.pool,
             shard: case.shard,
             row: case.row.id(),
             request: case.request.to_vec(),
-            attempts: case.attempts.saturating_add(1),
-            // Asked again and again it must not be held for ever: the pauses so far count.
-            since: self.now - waited(case.attempts),
+            attempts: case.attempts,
+            since,
             why,
-            refused,
+            answer: answer.map(Into::into),
+            rewound,
         });
-        if let Some(head) = self.clients.get(client).map(|c| c.replies.head()) {
-            self.hold.sort(client, case.shard, head);
+        if self.unsorted.last() != Some(&(id, case.shard)) {
+            self.unsorted.push((id, case.shard));
         }
         self.release(case.pool, case.shard);
+    }
+
+    /// Its client has gone.
+    fn drop_owner(&mut self, owner: HeldOwner) {
+        if let HeldOwner::Part { gather, .. } = owner {
+            self.gathers.end(gather);
+        }
     }
 
     /// A telling error is the answer to the oldest entry: READONLY, LOADING and the like. True if it has
@@ -180,7 +214,7 @@ impl Engine {
         }
         self.leave_road(owner, pool, shard);
         if front.streamed {
-            self.streamed_refused(id, owner);
+            self.streamed_answered(id, front.owner);
         }
         self.actions.push_back(Action::Report(Observation::TopologyDoubted { pool, shard }));
         self.doubt(id, reply, front.attempts);
@@ -196,56 +230,80 @@ impl Engine {
     }
 
     /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so. The
-    /// first time it is asked at once; a node that is loading, or contradicts itself, is given longer and
-    /// longer pauses, or the two would go round as fast as the network allows.
+    /// first time it is asked at once; one whose node can serve nobody at the moment, or contradicts itself,
+    /// rests for longer and longer, or the two would go round as fast as the network allows.
     fn doubt(&mut self, id: UpstreamId, reply: &[u8], attempts: u8) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        let (pool, shard, node) = (upstream.pool, upstream.shard, upstream.node);
-        let asked = upstream.expected.iter().any(|e| e.owner == Owner::Own(Step::Role));
+        let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
         if upstream.may_write() {
             upstream.state = State::Ready { primary: false };
         }
-        let loading = resp::error_code(reply) == b"LOADING";
-        if loading || attempts > 0 {
+        let code = resp::error_code(reply);
+        let rests = attempts > 0 || matches!(code, b"LOADING" | b"MASTERDOWN" | b"CLUSTERDOWN");
+        if !rests && !upstream.asks_role() {
+            return self.ask(id, Step::Role, &["ROLE"]);
+        }
+        if rests && !upstream.resting {
             upstream.resting = true;
-            upstream.ask_role_at = Some(self.now + pause(attempts));
+            upstream.ask_role_at = Some(self.now + PAUSE * (u32::from(attempts) + 1).min(PAUSES));
             self.reroute(pool, shard);
-        } else if !asked {
-            self.ask(id, Step::Role, &["ROLE"]);
-        }
-        if loading {
-            let failure = NodeFailure::Loading;
-            self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
-        }
-    }
-
-    /// ROLE has been answered on an upstream whose scripts gave telling errors.
-    pub(in crate::engine) fn judge_doubted(&mut self, id: UpstreamId, primary: bool) {
-        let doubted: Vec<u64> =
-            self.hold.iter().filter(|(_, h)| h.why == Why::Doubted(id)).map(|(n, _)| n).collect();
-        for number in doubted {
-            if primary {
-                self.pass_refusal_on(number);
-            } else if let Some(held) = self.hold.get_mut(number) {
-                held.why = Why::Shard(HoldReason::Moving);
+            if code == b"LOADING" {
+                let failure = NodeFailure::Loading;
+                self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
             }
         }
     }
 
+    /// ROLE has been answered on an upstream whose scripts gave telling errors, or never will be.
+    pub(in crate::engine) fn judge_doubted(&mut self, id: UpstreamId, refusal_counts: bool) {
+        if self.hold.is_empty() {
+            return;
+        }
+        let doubted: Vec<u64> =
+            self.hold.iter().filter(|(_, h)| h.why == Why::Doubted(id)).map(|(n, _)| n).collect();
+        for number in doubted {
+            if !refusal_counts {
+                self.pass_doubted_on(number);
+            } else {
+                self.hold.set_why(number, Why::Shard(HoldReason::Moving));
+            }
+        }
+    }
+
+    /// A script that may have been executed gets the node's words as its answer. What stands before it can't
+    /// be sent again any more, and the reads behind it had their right answers already.
+    pub(super) fn pass_doubted_on(&mut self, number: u64) {
+        self.sort_held();
+        let Some(doubted) = self.hold.get(number) else { return };
+        let (owner, shard) = (doubted.owner, doubted.shard);
+        let Some(head) = self.clients.get(owner.client()).map(|c| c.replies.head()) else { return };
+        let place = owner.seq().wrapping_sub(head);
+        let mut decided: Vec<u64> = Vec::new();
+        for other in self.hold.of_client_and_shard(owner.client(), shard) {
+            let Some(held) = self.hold.get(other) else { continue };
+            let before = held.owner.seq().wrapping_sub(head) <= place;
+            if held.answer.is_none() || (!before && !held.rewound) {
+                break;
+            }
+            decided.push(other);
+        }
+        decided.into_iter().for_each(|number| self.pass_answer_on(number));
+    }
+
     /// What the node said is the answer after all.
-    pub(super) fn pass_refusal_on(&mut self, number: u64) {
+    pub(super) fn pass_answer_on(&mut self, number: u64) {
         if let Some(held) = self.unhold(number)
-            && let Some(refused) = held.refused
+            && let Some(answer) = held.answer
         {
-            self.answer_owner(held.owner, &refused);
+            self.answer_owner(held.owner, &answer);
         }
     }
 
     /// A reply came behind a request of the same client and shard that was refused as not executed and is
-    /// held. A read's is thrown away, and the read sent again behind the held one; a write was executed,
-    /// so the refused ones before it can't be sent again without changing the order: their errors are
-    /// passed on. True if the reply has been dealt with.
-    pub(super) fn rewinds(&mut self, id: UpstreamId) -> bool {
+    /// held. A read waits behind the held one and is sent again; a write was executed, so the refused ones
+    /// before it can't be sent again without changing the order: their errors are passed on, and what the
+    /// reads between them were answered. True if the reply has been dealt with.
+    pub(super) fn rewinds(&mut self, id: UpstreamId, reply: &[u8]) -> bool {
         let Some(upstream) = self.upstreams.get(id) else { return false };
         let Some(front) = upstream.expected.front().copied() else { return false };
         let Some(owner) = self.owner_of(front.owner) else { return false };
@@ -254,6 +312,9 @@ impl Engine {
             return false;
         }
         let (pool, shard, head) = (upstream.pool, upstream.shard, client.replies.head());
+        if !self.hold.has_answered(owner.client(), shard) {
+            return false;
+        }
         let place = owner.seq().wrapping_sub(head);
         let refused: Vec<u64> = self
             .hold
@@ -262,7 +323,7 @@ impl Engine {
             .filter(|n| {
                 self.hold
                     .get(*n)
-                    .is_some_and(|h| h.refused.is_some() && h.owner.seq().wrapping_sub(head) < place)
+                    .is_some_and(|h| h.answer.is_some() && h.owner.seq().wrapping_sub(head) < place)
             })
             .collect();
         if refused.is_empty() {
@@ -270,7 +331,7 @@ impl Engine {
         }
         let row = command::row(front.row);
         if !row.is_read() || front.streamed {
-            refused.into_iter().for_each(|number| self.pass_refusal_on(number));
+            refused.into_iter().for_each(|number| self.pass_answer_on(number));
             return false;
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return true };
@@ -281,18 +342,22 @@ impl Engine {
         }
         self.leave_road(owner, pool, shard);
         let case = Case { owner, pool, shard, row, request: &request, attempts: front.attempts };
-        self.hold_again(case, Fate::NotSent, Why::Behind);
+        self.put_back(case, Some(reply), Why::Behind, true);
         true
     }
 
     /// Requests on an upstream whose time is up: they are judged, their entries stay as nobody's, and the
     /// late replies are dropped.
     pub(in crate::engine) fn judge_late(&mut self, id: UpstreamId, late: core::ops::Range<usize>) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        let before = upstream.expected.iter().take(late.start);
+        let mut next: usize = before.map(|e| e.length as usize).sum();
         for index in late {
             let Some(upstream) = self.upstreams.get_mut(id) else { return };
             let (pool, shard, node) = (upstream.pool, upstream.shard, upstream.node);
-            let from: usize = upstream.expected.iter().take(index).map(|e| e.length as usize).sum();
             let Some(entry) = upstream.expected.get_mut(index) else { return };
+            let from = next;
+            next += entry.length as usize;
             let exempt = index == 0 && upstream.large != Large::No;
             let owner = core::mem::replace(&mut entry.owner, Owner::Nobody);
             if let Owner::Own(step) = owner {
@@ -383,16 +448,4 @@ impl Engine {
 /// Scripts and functions: an error of theirs may come after they have written.
 fn scripted(row: &Row) -> bool {
     row.group == Group::Scripting
-}
-
-/// How long a node rests that refused a request for the `attempts`th time.
-fn pause(attempts: u8) -> Duration {
-    PAUSE * (u32::from(attempts) + 1).min(PAUSES)
-}
-
-/// The pauses of all attempts so far.
-fn waited(attempts: u8) -> Duration {
-    let attempts = u32::from(attempts);
-    let (growing, full) = (attempts.min(PAUSES), attempts.saturating_sub(PAUSES));
-    PAUSE * (growing * (growing + 1) / 2 + full * PAUSES)
 }

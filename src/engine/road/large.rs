@@ -6,6 +6,8 @@
 //! head, the upstream is paused while the client reads slowly: as long as it likes if nobody is behind,
 //! else for `stall_limit`, and then the client is closed.
 
+use core::time::Duration;
+
 use crate::base::{ClientId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason, Party};
@@ -60,6 +62,8 @@ impl Engine {
                 }
             }
             Owner::Part { gather, .. } => {
+                upstream.large = Large::Kept;
+                self.make_private(id);
                 let limit = self.topology.pool(pool).config.limits.gather_limit.as_usize();
                 if self.gathers.get(gather).is_none_or(|g| kept + g.bytes() > limit) {
                     self.drop_part(id);
@@ -96,22 +100,35 @@ impl Engine {
 
     fn pass_on(&mut self, id: UpstreamId, piece: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        let behind = upstream.expected.len() > 1;
         let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner) else {
             return self.drop_large(id);
         };
         let Some(c) = self.clients.get_mut(client) else { return self.drop_large(id) };
         c.output.extend(piece, &mut self.buffers);
-        let full = c.output.len() > OUTPUT_MARK;
-        if full {
+        if c.output.len() > OUTPUT_MARK {
             c.pause.set(crate::engine::clients::Pause::OUTPUT);
-            upstream.stalled = behind.then_some(self.now);
-            if upstream.reading {
-                upstream.reading = false;
-                self.actions.push_back(Action::Read { party: Party::Upstream(id), on: false });
-            }
+            self.wait_for_reader(id, client);
         }
         self.mark_client_dirty(client);
+    }
+
+    /// A client reads its large reply more slowly than it comes.
+    fn wait_for_reader(&mut self, id: UpstreamId, client: ClientId) {
+        let stalls = self.others_behind(id, client);
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        upstream.stalled = stalls.then_some(self.now);
+        if upstream.reading {
+            upstream.reading = false;
+            self.actions.push_back(Action::Read { party: Party::Upstream(id), on: false });
+        }
+    }
+
+    /// Whether anybody else waits behind a client's reply. Its own later requests hurt itself alone.
+    fn others_behind(&self, id: UpstreamId, client: ClientId) -> bool {
+        self.upstreams.get(id).is_some_and(|upstream| {
+            let owners = upstream.expected.iter().skip(1).map(|e| self.owner_of(e.owner));
+            owners.flatten().any(|owner| owner.client() != client)
+        })
     }
 
     /// The end of a reply that was passed on, or dropped, in pieces.
@@ -119,10 +136,14 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let passed = core::mem::replace(&mut upstream.large, Large::No) == Large::Streaming;
         upstream.stalled = None;
+        upstream.stalled_for = Duration::ZERO;
         let (pool, shard) = (upstream.pool, upstream.shard);
         let Some(entry) = upstream.answered(&mut self.buffers) else {
             return self.lose(id, CloseReason::BadReply, Fate::Lost);
         };
+        if entry.streamed {
+            self.streamed_answered(id, entry.owner);
+        }
         let Owner::Client { client, .. } = entry.owner else { return };
         let Some(c) = self.clients.get_mut(client) else { return };
         let cleared = c.roads.remove(shard);
@@ -141,12 +162,13 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.large = Large::Dropped;
         upstream.stalled = None;
+        upstream.stalled_for = Duration::ZERO;
         let kept = core::mem::take(&mut upstream.partial);
         self.buffers.give(kept);
         self.read_upstream_on(id);
     }
 
-    fn read_upstream_on(&mut self, id: UpstreamId) {
+    pub(in crate::engine) fn read_upstream_on(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         if !upstream.reading {
             upstream.reading = true;
@@ -165,8 +187,10 @@ impl Engine {
             .map(|(id, _)| id)
             .collect();
         for id in paused {
-            if let Some(upstream) = self.upstreams.get_mut(id) {
-                upstream.stalled = None;
+            if let Some(upstream) = self.upstreams.get_mut(id)
+                && let Some(since) = upstream.stalled.take()
+            {
+                upstream.stalled_for += self.now.since(since);
             }
             self.read_upstream_on(id);
         }

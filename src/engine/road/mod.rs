@@ -18,10 +18,10 @@ mod split;
 mod stream;
 
 pub(crate) use gather::{GatherId, Gathers};
-pub(crate) use hold::Hold;
+pub(crate) use hold::{HeldOwner, Hold};
 
 use self::error_reply::ErrorReply;
-use self::hold::{HeldOwner, Why};
+use self::hold::Why;
 use super::Engine;
 use super::action::{Action, Party};
 use super::clients::replies::Seq;
@@ -171,7 +171,8 @@ impl Engine {
             }
         }
         self.args.clear();
-        let limits = self.pools[0].limits;
+        let Some(pool) = self.clients.get(id).map(|c| c.pool) else { return Flow::Taken };
+        let limits = self.pools[usize::from(pool.0)].limits;
         match RequestScanner::default().scan(&request, &mut self.args, &limits) {
             Scanned::Request { .. } => self.request(id, &request),
             Scanned::Error(error) => {
@@ -237,21 +238,25 @@ impl Engine {
     /// Route and enqueue a request whose keys must all lie on one shard.
     fn forward(&mut self, id: ClientId, row: &'static Row, request: &[u8]) -> Flow {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
-        let (pool, is_read) = (client.pool, row.is_read());
-        if !is_read && client.route == Route::Replica {
-            return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
-        }
+        let pool = client.pool;
         if command::blocks(row, request, &self.args) {
             let why = "commands that block are not built yet";
             return self.refuse(id, ErrorReply::Later { command: row.name, why });
         }
-        let shard = match self.one_shard(pool, row, request) {
-            Ok(shard) => shard,
-            Err(NoShard::Crossed) => {
-                return self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) });
-            }
-            Err(NoShard::Keys(text)) => return self.refuse(id, ErrorReply::Keys { text: &text }),
-        };
+        match self.one_shard(pool, row, request) {
+            Ok(shard) => self.forward_to(shard, id, row, request),
+            Err(NoShard::Crossed) => self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) }),
+            Err(NoShard::Keys(text)) => self.refuse(id, ErrorReply::Keys { text: &text }),
+        }
+    }
+
+    /// Reserve and enqueue a request for one shard.
+    fn forward_to(&mut self, shard: ShardId, id: ClientId, row: &'static Row, request: &[u8]) -> Flow {
+        let Some(client) = self.clients.get(id) else { return Flow::Taken };
+        let (pool, is_read) = (client.pool, row.is_read());
+        if !is_read && client.route == Route::Replica {
+            return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
+        }
         if self.must_wait_unread(id, pool, shard, is_read) {
             return Flow::NotNow;
         }
@@ -329,12 +334,14 @@ impl Engine {
         is_read: bool,
     ) -> Result<UpstreamId, Why> {
         let Some(client) = self.clients.get(id) else { return Err(Why::Behind) };
-        let gate = self.topology.pool(pool).shard(shard).gate;
+        let believed = self.topology.pool(pool).shard(shard);
+        let gate = believed.gate;
         if let Some(road) = client.roads.get(shard) {
             let fits = self.upstreams.get(road).is_some_and(|u| {
                 u.takes_more()
                     && u.lane == super::upstreams::Lane::Shared
-                    && (is_read || (u.may_write() && gate == Gate::Open))
+                    // A replica may say that it is a master long before, or without, being believed.
+                    && (is_read || (u.may_write() && gate == Gate::Open && believed.primary == Some(u.node)))
             });
             return if fits { Ok(road) } else { Err(Why::RoadBusy) };
         }
@@ -412,8 +419,10 @@ impl Engine {
     /// A client is read unless it is paused and has given enough to go on with.
     pub(super) fn set_reading(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let reading =
-            !client.pause.any() || client.input.len() < INPUT_MARK && !client.pause.has(Pause::CLOSING);
+        // An incomplete request is read to its end; what can't be parsed now is not piled up.
+        let waits = client.pause.any() || (client.runnable && client.partial.is_none());
+        let full = client.input.len() >= INPUT_MARK && waits;
+        let reading = !full && !client.pause.has(Pause::CLOSING);
         if client.reading != reading {
             client.reading = reading;
             self.actions.push_back(Action::Read { party: Party::Client(id), on: reading });

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
-use super::hold::{Held, HeldOwner, Why};
+use super::hold::{Held, Why};
 use crate::base::{ClientId, PoolId, ShardId, Time};
 use crate::command::{self, Row};
 use crate::engine::Engine;
@@ -23,9 +24,14 @@ impl Engine {
         attempts: u8,
         why: Why,
     ) {
+        if self.hold_is_full(pool) {
+            return self.refuse_held(owner, pool, shard, self.now);
+        }
         let request = request.to_vec();
         let (row, since) = (row.id(), self.now);
-        self.hold_request(Held { owner, pool, shard, row, request, attempts, since, why, refused: None });
+        let held =
+            Held { owner, pool, shard, row, request, attempts, since, why, answer: None, rewound: false };
+        self.hold_request(held);
     }
 
     pub(super) fn hold_request(&mut self, held: Held) {
@@ -55,9 +61,26 @@ impl Engine {
 
     /// This worker's share of a pool's bound on held requests is used up.
     pub(super) fn hold_is_full(&self, pool: PoolId) -> bool {
+        let (count, bytes) = self.hold_share(pool);
+        let held = self.hold.of_pool(pool);
+        held.count >= count || held.bytes >= bytes
+    }
+
+    /// How many requests, and bytes of them, this worker may hold for a pool.
+    fn hold_share(&self, pool: PoolId) -> (usize, usize) {
         let config = &self.topology.pool(pool).config;
-        self.hold.len() >= (config.hold_max / self.workers).max(1)
-            || self.hold.bytes() >= config.hold_max_bytes.as_usize() / self.workers
+        ((config.hold_max / self.workers).max(1), (config.hold_max_bytes.as_usize() / self.workers).max(1))
+    }
+
+    /// A request that can't be held, or was held too long, was not executed, and is told so.
+    pub(super) fn refuse_held(&mut self, owner: HeldOwner, pool: PoolId, shard: ShardId, since: Time) {
+        let snapshot = Arc::clone(self.topology.pool(pool));
+        let shard = snapshot.shard(shard);
+        let since = self.now.since(shard.since.min(since));
+        self.fail_owner(
+            owner,
+            ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since },
+        );
     }
 
     /// Whether a request that would have to be held stays in its client's input instead, because the
@@ -72,11 +95,10 @@ impl Engine {
         if self.hold.is_empty() || self.choose(id, pool, shard, is_read).is_ok() {
             return false;
         }
-        let config = &self.topology.pool(pool).config;
-        let (count, bytes) =
-            (config.hold_max / self.workers, config.hold_max_bytes.as_usize() / self.workers);
-        let crowded = self.hold.len() * 4 >= count * 3 || self.hold.bytes() * 4 >= bytes * 3;
-        let greedy = self.hold.bytes() * 10 >= bytes && self.hold.bytes_of(id) * 10 >= bytes;
+        let (count, bytes) = self.hold_share(pool);
+        let held = self.hold.of_pool(pool);
+        let crowded = held.count * 4 >= count * 3 || held.bytes * 4 >= bytes * 3;
+        let greedy = self.hold.bytes_of(id) * 10 >= bytes;
         if !crowded && !greedy {
             return false;
         }
@@ -89,34 +111,54 @@ impl Engine {
 
     /// Lets go what may go, shard by shard.
     pub(in crate::engine) fn release_all(&mut self) {
+        self.sort_held();
         while let Some((pool, shard)) = self.releases.pop() {
             self.release_shard(pool, shard);
         }
-        if !self.crowded.is_empty() && !self.is_crowded() {
-            for id in core::mem::take(&mut self.crowded) {
-                self.resume(id, Pause::HOLD);
+        for id in core::mem::take(&mut self.crowded) {
+            match self.clients.get(id).map(|c| c.pool) {
+                Some(pool) if self.is_crowded(pool, id) => self.crowded.push(id),
+                Some(_) => self.resume(id, Pause::HOLD),
+                None => {}
             }
         }
     }
 
-    fn is_crowded(&self) -> bool {
-        self.topology.pools.iter().any(|pool| {
-            let config = &pool.config;
-            let (count, bytes) =
-                (config.hold_max / self.workers, config.hold_max_bytes.as_usize() / self.workers);
-            self.hold.len() * 2 >= count || self.hold.bytes() * 20 >= bytes
-        })
+    /// Puts what came back where it belongs among its client's held requests.
+    pub(super) fn sort_held(&mut self) {
+        for (client, shard) in core::mem::take(&mut self.unsorted) {
+            if let Some(head) = self.clients.get(client).map(|c| c.replies.head()) {
+                self.hold.sort(client, shard, head);
+            }
+        }
+    }
+
+    /// Whether a client that waits for room among the held goes on waiting.
+    fn is_crowded(&self, pool: PoolId, client: ClientId) -> bool {
+        let (count, bytes) = self.hold_share(pool);
+        let held = self.hold.of_pool(pool);
+        held.count > 0
+            && (held.count * 2 >= count
+                || held.bytes * 2 >= bytes
+                || self.hold.bytes_of(client) * 20 >= bytes)
     }
 
     /// In order; a client whose first request to the shard can't go keeps its later ones.
     fn release_shard(&mut self, pool: PoolId, shard: ShardId) {
+        let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
+        if routes.primary.is_none() && routes.replicas.is_empty() {
+            return;
+        }
         let mut blocked: BTreeSet<ClientId> = BTreeSet::new();
         let mut from = 0;
         while let Some(number) = self.hold.of_shard(pool, shard, from) {
             from = number + 1;
             let Some(held) = self.hold.get(number) else { continue };
             let client = held.owner.client();
-            if blocked.contains(&client) || matches!(held.why, Why::Doubted(_)) {
+            // One that was answered must not overtake what went behind it: that is waited for.
+            let behind = held.answer.is_some()
+                && self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some());
+            if behind || blocked.contains(&client) || matches!(held.why, Why::Doubted(_)) {
                 blocked.insert(client);
                 continue;
             }
@@ -128,9 +170,7 @@ impl Engine {
                     }
                 }
                 Err(why) => {
-                    if let Some(held) = self.hold.get_mut(number) {
-                        held.why = why;
-                    }
+                    self.hold.set_why(number, why);
                     blocked.insert(client);
                 }
             }
@@ -139,38 +179,34 @@ impl Engine {
 
     /// What has been held longer than its pool's `hold` is answered, in order.
     pub(in crate::engine) fn expire_held(&mut self) {
-        let now = self.now;
-        let late: Vec<u64> = self
-            .hold
-            .iter()
-            .filter(|(_, held)| now.since(held.since) >= self.topology.pool(held.pool).hold)
-            .map(|(number, _)| number)
-            .collect();
-        for number in late {
-            let Some(held) = self.unhold(number) else { continue };
-            let snapshot = Arc::clone(self.topology.pool(held.pool));
-            let shard = snapshot.shard(held.shard);
-            let since = now.since(shard.since.min(held.since));
-            let error = ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since };
-            self.fail_owner(held.owner, error);
+        self.sort_held();
+        for pool in self.topology.pools.clone() {
+            for number in self.hold.since(pool.id, self.now - pool.hold) {
+                self.expire_one(number);
+            }
         }
+    }
+
+    fn expire_one(&mut self, number: u64) {
+        let Some(held) = self.hold.get(number) else { return };
+        let (client, shard) = (held.owner.client(), held.shard);
+        if matches!(held.why, Why::Doubted(_)) {
+            // Nothing proves that it was not executed.
+            return self.pass_doubted_on(number);
+        }
+        if self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some()) {
+            // It waits for the client's own earlier replies, not for a primary.
+            return self.hold.refresh(number, self.now);
+        }
+        let Some(held) = self.unhold(number) else { return };
+        if let Some(client) = self.clients.get_mut(held.owner.client()) {
+            client.session.resent_since = None;
+        }
+        self.refuse_held(held.owner, held.pool, held.shard, held.since);
     }
 
     /// When the first held request will have been held too long.
     pub(in crate::engine) fn next_held_expiry(&self) -> Option<Time> {
-        // Held in the order of their times within a pool, except for what came back: that is younger than
-        // its place, so that the oldest is found among the first of each pool.
-        let mut next: Option<Time> = None;
-        let mut pools: BTreeSet<PoolId> = BTreeSet::new();
-        for (_, held) in self.hold.iter() {
-            if pools.insert(held.pool) {
-                let at = held.since + self.topology.pool(held.pool).hold;
-                next = Some(next.map_or(at, |n| n.min(at)));
-            }
-            if pools.len() == self.topology.pools.len() {
-                break;
-            }
-        }
-        next
+        self.topology.pools.iter().filter_map(|p| self.hold.oldest(p.id).map(|at| at + p.hold)).min()
     }
 }

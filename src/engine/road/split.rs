@@ -1,8 +1,8 @@
 //! Requests with keys on several shards: one part a shard, put together by `gather`.
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::gather::Join;
-use super::hold::HeldOwner;
 use super::{Flow, NoShard};
 use crate::base::{ClientId, ShardId};
 use crate::command::{ReplyPolicy, Row, Split};
@@ -21,7 +21,7 @@ impl Engine {
             return self.refuse(id, ErrorReply::Arity { command: row.name });
         }
         match self.one_shard(pool, row, request) {
-            Ok(_) => return self.forward(id, row, request),
+            Ok(shard) => return self.forward_to(shard, id, row, request),
             Err(NoShard::Keys(text)) => return self.refuse(id, ErrorReply::Keys { text: &text }),
             Err(NoShard::Crossed) => {}
         }
@@ -34,6 +34,11 @@ impl Engine {
             }
         }
         self.assign_parts(pool, request, step);
+        for part in 0..self.parts.len() {
+            if self.must_wait_unread(id, pool, ShardId(self.parts[part].0), row.is_read()) {
+                return Flow::NotNow;
+            }
+        }
         let join = match split {
             Split::Mget => Join::Elements,
             Split::Mset => Join::AllSucceeded,
@@ -103,7 +108,17 @@ impl Engine {
         }
         let shards = self.topology.pool(pool).shards.len();
         if shards == 1 {
-            return self.forward(id, row, request);
+            return self.forward_to(ShardId(0), id, row, request);
+        }
+        for shard in 0..shards {
+            if self.must_wait_unread(id, pool, ShardId(shard as u16), row.is_read()) {
+                return Flow::NotNow;
+            }
+        }
+        for shard in 0..shards {
+            if self.must_wait_unread(id, pool, ShardId(shard as u16), row.is_read()) {
+                return Flow::NotNow;
+            }
         }
         let join = if row.reply == ReplyPolicy::AggSum { Join::Sum } else { Join::AllSucceeded };
         let Some(seq) = self.reserve(id) else { return Flow::Taken };

@@ -9,7 +9,6 @@
 use std::sync::Arc;
 
 use super::error_reply::ErrorReply;
-use super::hold::HeldOwner;
 use super::large::LARGE;
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::command::{self, Found, Handling, Row, RowId};
@@ -90,8 +89,15 @@ impl Engine {
         let upstream = if busy { None } else { self.bulk_upstream(pool, shard, row) };
         let Some(upstream_id) = upstream else {
             // Tried again when its road is free, an upstream is ready, or at the next turn that is due.
-            return self.waiting_streams.push(id);
+            if self.waiting_streams.is_empty() {
+                self.streams_swept = self.now;
+            }
+            if !self.waiting_streams.contains(&id) {
+                self.waiting_streams.push(id);
+            }
+            return;
         };
+        self.waiting_streams.retain(|other| *other != id);
         let expected = Expected {
             owner: Owner::Client { client: id, seq },
             length: 0,
@@ -102,6 +108,7 @@ impl Engine {
         if let Some(upstream) = self.upstreams.get_mut(upstream_id) {
             upstream.queue(&[], expected, self.now, &mut self.buffers);
             upstream.uploading = true;
+            upstream.last_byte = self.now;
             if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&upstream.node) {
                 link.bulk.retain(|other| *other != upstream_id);
                 link.counters.requests.inc();
@@ -132,9 +139,10 @@ impl Engine {
         let coming = self
             .upstreams
             .iter::<UpstreamId>()
-            .filter(|(_, u)| u.pool == pool && u.node == node && u.lane == Lane::Bulk && !u.is_ready())
+            .filter(|(_, u)| u.pool == pool && u.node == node && u.lane == Lane::Bulk && !u.may_write())
             .count();
-        if coming < self.waiting_streams.len() + 1 {
+        let others = self.waiting_streams.len();
+        if coming < others + 1 {
             self.connect(pool, node, Lane::Bulk);
         }
         None
@@ -197,6 +205,9 @@ impl Engine {
 
     fn feed(&mut self, id: ClientId, upstream_id: UpstreamId, bytes: &[u8], last: bool) {
         let Some(upstream) = self.upstreams.get_mut(upstream_id) else { return };
+        if upstream.out.to_write().is_empty() {
+            upstream.last_byte = self.now;
+        }
         upstream.out.queue(bytes, &mut self.buffers);
         if last {
             upstream.uploading = false;
@@ -224,6 +235,8 @@ impl Engine {
         upstream.out.wrote(n);
         if upstream.lane == Lane::Bulk && upstream.expected.front().is_some_and(|e| e.streamed) {
             upstream.out.forget_written(&mut self.buffers);
+            // A node that takes what it is sent is not silent.
+            upstream.last_byte = self.now;
             if upstream.out.to_write().len() < STREAM_MARK / 2
                 && let Some(feeder) = upstream.feeder.take()
             {
@@ -233,23 +246,32 @@ impl Engine {
         }
     }
 
-    /// The node refused a streamed request, perhaps before its end: what is still to come is dropped.
-    pub(super) fn streamed_refused(&mut self, id: UpstreamId, owner: HeldOwner) {
-        let unfinished = self.upstreams.get(id).is_some_and(|u| u.uploading);
-        if !unfinished {
+    /// A streamed request has its reply, perhaps before its end: then what is still to come is dropped, and
+    /// the upstream, in the middle of a request, can carry nothing more.
+    pub(super) fn streamed_answered(&mut self, id: UpstreamId, owner: Owner) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        if !upstream.uploading && upstream.out.to_write().is_empty() {
             return;
         }
-        if let Some(client) = self.clients.get_mut(owner.client())
-            && let Some(stream) = client.stream.as_mut()
+        if let Owner::Client { client, .. } = owner
+            && let Some(waiting) = self.clients.get_mut(client)
+            && let Some(stream) = waiting.stream.as_mut()
+            && stream.to == StreamTo::Upstream(id)
         {
             stream.to = StreamTo::Nowhere;
+            self.resume_stream(client);
         }
-        self.resume_stream(owner.client());
         self.lose(id, CloseReason::Abandoned, Fate::Lost);
     }
 
-    /// Streams that have waited longer than a request may be held.
+    /// An upstream of the bulk lane is ready: whoever waits for one is looked at.
+    pub(in crate::engine) fn wake_streams(&mut self) {
+        self.streams.append(&mut self.waiting_streams);
+    }
+
+    /// Streams that have waited longer than a request may be held; the others are looked at again.
     pub(in crate::engine) fn expire_streams(&mut self) {
+        self.streams_swept = self.now;
         for id in core::mem::take(&mut self.waiting_streams) {
             let Some(client) = self.clients.get_mut(id) else { continue };
             let pool = client.pool;
@@ -267,6 +289,14 @@ impl Engine {
                 ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since },
             );
             self.resume_stream(id);
+        }
+    }
+
+    /// An upstream that a client was streaming to and waiting for has gone.
+    pub(in crate::engine) fn release_feeder(&mut self, feeder: Option<ClientId>) {
+        if let Some(feeder) = feeder {
+            self.resume_stream(feeder);
+            self.set_reading(feeder);
         }
     }
 }

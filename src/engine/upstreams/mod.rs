@@ -12,6 +12,7 @@ pub(crate) mod expected;
 mod replay;
 mod waits;
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
@@ -72,6 +73,8 @@ pub(crate) struct Upstream {
     pub(crate) private: bool,
     /// Since when others wait behind a large reply whose client does not read.
     pub(crate) stalled: Option<Time>,
+    /// How long others have waited behind this large reply before, the pause at hand left out.
+    pub(crate) stalled_for: Duration,
     /// Clients that are not read until it has room again.
     pub(crate) waiting: Vec<ClientId>,
     pub(crate) last_byte: Time,
@@ -104,6 +107,7 @@ impl Upstream {
             large: Large::No,
             private: false,
             stalled: None,
+            stalled_for: Duration::ZERO,
             waiting: Vec::new(),
             last_byte: now,
             opened: now,
@@ -127,6 +131,11 @@ impl Upstream {
         self.state == State::Ready { primary: true }
     }
 
+    /// ROLE has been asked and not been answered.
+    pub(crate) fn asks_role(&self) -> bool {
+        self.expected.iter().any(|e| e.owner == Owner::Own(Step::Role))
+    }
+
     /// May something new be put behind what it owes?
     #[inline]
     pub(crate) fn takes_more(&self) -> bool {
@@ -142,11 +151,17 @@ impl Upstream {
         self.waits.pushed(now);
     }
 
-    /// The oldest request has been answered: forgets it. `None` if the reply cannot be its own.
+    /// The oldest request has been answered: forgets it. `None`, and nothing is forgotten, if the reply
+    /// cannot be its own: nobody asked, or the request was not even written.
     #[inline]
     pub(crate) fn answered(&mut self, pool: &mut BufferPool) -> Option<Expected> {
-        let front = self.expected.pop_front()?;
+        let front = *self.expected.front()?;
+        if !self.out.answered(front.length as usize, pool) {
+            // It stays in the queue: when the upstream is lost for this, it gets its verdict.
+            return None;
+        }
+        self.expected.pop_front();
         self.waits.popped();
-        self.out.answered(front.length as usize, pool).then_some(front)
+        Some(front)
     }
 }

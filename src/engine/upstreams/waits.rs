@@ -41,6 +41,11 @@ impl Waits {
         }
     }
 
+    /// Requests that wait.
+    pub(crate) fn len(&self) -> usize {
+        (self.pushed - self.popped) as usize
+    }
+
     /// Since when the oldest unanswered request waits.
     pub(crate) fn oldest(&self) -> Option<Time> {
         self.marks.front().map(|(_, at)| *at)

@@ -1,0 +1,402 @@
+//! A client of the simulation: it sends pipelines and knows of each request which answers are right.
+//! Its keys are its own, so that what a read may see follows from its own writes alone.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ketch::internals::resp::{ReplyScan, ReplyScanner, Value, command};
+
+use super::setup::Chance;
+
+/// What became of a write with a number of its own, over all nodes and clients.
+#[derive(Default, Debug)]
+pub(crate) struct Record {
+    /// How often its last byte was given to a kernel.
+    pub(crate) sent: u32,
+    /// How often a node refused it as not executed.
+    pub(crate) refused: u32,
+    pub(crate) executed: u32,
+    pub(crate) fate: Option<Fate>,
+}
+
+pub(crate) type Ledger = BTreeMap<u64, Record>;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    Done,
+    Unknown,
+    NotDone,
+}
+
+/// What a world promises, and so which answers are right.
+#[derive(Clone, Copy)]
+pub(crate) struct Promises {
+    /// Nothing fails: no errors.
+    pub(crate) calm: bool,
+    /// No acknowledged write is lost and every read goes to the primary: a read sees the last one.
+    pub(crate) strict: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Ask {
+    Get(String),
+    Mget(Vec<String>),
+    Set(String, u64),
+    Append(String, u64),
+    Mset(Vec<(String, u64)>),
+    Del(Vec<String>),
+    Eval(String, u64, &'static str),
+    Exists(Vec<String>),
+    Incr(String),
+    Dbsize,
+    Ping,
+    Echo(String),
+    Quit,
+}
+
+/// One write as its key saw it.
+struct Op {
+    seq: u64,
+    /// `None` = deleted.
+    value: Option<Vec<u8>>,
+    fate: Option<Fate>,
+}
+
+pub(crate) struct Model {
+    pub(crate) number: usize,
+    next_seq: u64,
+    pub(crate) owed: VecDeque<(u64, Ask, bool)>,
+    history: BTreeMap<String, Vec<Op>>,
+    counts: BTreeMap<String, (u64, u64)>,
+    received: Vec<u8>,
+    scanner: ReplyScanner,
+    scanned: usize,
+    pub(crate) answered: u64,
+    /// Writes that a read before them has seen: right only if their outcome is unknown, for then the
+    /// read was lost with them and sent again alone.
+    seen_early: Vec<u64>,
+}
+
+/// Values of keys that are only read.
+pub(crate) const BIG: [usize; 4] = [70_000, 150_000, 300_000, 66_000];
+
+pub(crate) fn big(index: usize) -> Vec<u8> {
+    vec![b'a' + index as u8; BIG[index % BIG.len()]]
+}
+
+fn value(id: u64, padding: usize) -> Vec<u8> {
+    let mut value = format!("<{id}>").into_bytes();
+    value.resize(value.len() + padding, b'x');
+    value
+}
+
+/// The numbers that a request carries.
+pub(crate) fn ids(request: &[Vec<u8>]) -> impl Iterator<Item = u64> {
+    request.iter().filter_map(|arg| {
+        let end = arg.iter().take(24).position(|b| *b == b'>')?;
+        core::str::from_utf8(arg.strip_prefix(b"<")?.get(..end - 1)?).ok()?.parse().ok()
+    })
+}
+
+impl Model {
+    pub(crate) fn new(number: usize) -> Model {
+        Model {
+            number,
+            next_seq: 0,
+            owed: VecDeque::new(),
+            history: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            received: Vec::new(),
+            scanner: ReplyScanner::default(),
+            scanned: 0,
+            answered: 0,
+            seen_early: Vec::new(),
+        }
+    }
+
+    fn key(&self, chance: &mut Chance) -> String {
+        format!("k{}.{}", self.number, chance.below(6))
+    }
+
+    fn keys(&self, chance: &mut Chance) -> Vec<String> {
+        (0..1 + chance.below(5)).map(|_| self.key(chance)).collect()
+    }
+
+    /// A random request, and its bytes behind `out`.
+    pub(crate) fn ask_something(
+        &mut self,
+        chance: &mut Chance,
+        next_id: &mut u64,
+        large: bool,
+        out: &mut Vec<u8>,
+    ) {
+        let mut id = || {
+            *next_id += 1;
+            *next_id
+        };
+        let ask = match chance.below(24) {
+            0..=6 => Ask::Get(self.key(chance)),
+            7..=12 => Ask::Set(self.key(chance), id()),
+            13 | 14 => Ask::Mget(self.keys(chance)),
+            15 => {
+                let mut keys = self.keys(chance);
+                keys.sort();
+                keys.dedup();
+                Ask::Mset(keys.into_iter().map(|key| (key, id())).collect())
+            }
+            16 => Ask::Del(self.keys(chance)),
+            17 => Ask::Exists(self.keys(chance)),
+            18 => Ask::Append(format!("a{}.{}", self.number, chance.below(3)), id()),
+            19 => Ask::Incr(format!("i{}.{}", self.number, chance.below(3))),
+            20 if large => Ask::Get(format!("big{}", chance.below(BIG.len()))),
+            20 => Ask::Dbsize,
+            21 => Ask::Ping,
+            22 => Ask::Echo(format!("e{}", chance.below(1000))),
+            _ => Ask::Eval(self.key(chance), id(), ["set", "set", "fail", "forge"][chance.below(4)]),
+        };
+        let padding = match chance.below(40) {
+            0 if large => 65_536 + chance.below(200_000),
+            1..=4 => chance.below(9000),
+            _ => chance.below(60),
+        };
+        self.ask(ask, padding, out);
+    }
+
+    pub(crate) fn ask(&mut self, ask: Ask, padding: usize, out: &mut Vec<u8>) {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        let mut words: Vec<Vec<u8>> = Vec::new();
+        let mut say = |word: &[u8]| words.push(word.to_vec());
+        match &ask {
+            Ask::Get(key) => ["GET", key].iter().for_each(|w| say(w.as_bytes())),
+            Ask::Mget(keys) | Ask::Del(keys) | Ask::Exists(keys) => {
+                say(match ask {
+                    Ask::Mget(_) => b"MGET",
+                    Ask::Del(_) => b"DEL",
+                    _ => b"EXISTS",
+                });
+                keys.iter().for_each(|key| say(key.as_bytes()));
+                if let Ask::Del(_) = ask {
+                    keys.iter().for_each(|key| self.wrote(key, seq, None));
+                }
+            }
+            Ask::Set(key, id) => {
+                [b"SET", key.as_bytes(), &value(*id, padding)].iter().for_each(|w| say(w));
+                self.wrote(key, seq, Some(value(*id, padding)));
+            }
+            Ask::Append(key, id) => {
+                [b"APPEND", key.as_bytes(), &value(*id, 0)].iter().for_each(|w| say(w));
+                self.wrote(key, seq, Some(value(*id, 0)));
+            }
+            Ask::Mset(pairs) => {
+                say(b"MSET");
+                for (key, id) in pairs {
+                    say(key.as_bytes());
+                    say(&value(*id, padding % 9000));
+                    self.wrote(key, seq, Some(value(*id, padding % 9000)));
+                }
+            }
+            Ask::Eval(key, id, body) => {
+                [b"EVAL", body.as_bytes(), b"1", key.as_bytes(), &value(*id, 0)].iter().for_each(|w| say(w));
+                self.wrote(key, seq, Some(value(*id, 0)));
+            }
+            Ask::Incr(key) => {
+                ["INCR", key].iter().for_each(|w| say(w.as_bytes()));
+                self.counts.entry(key.clone()).or_default().1 += 1;
+            }
+            Ask::Dbsize => say(b"DBSIZE"),
+            Ask::Ping => say(b"PING"),
+            Ask::Echo(text) => ["ECHO", text].iter().for_each(|w| say(w.as_bytes())),
+            Ask::Quit => say(b"QUIT"),
+        }
+        command(out, &words);
+        let large = words.iter().any(|w| w.len() >= 65_536);
+        self.owed.push_back((seq, ask, large));
+    }
+
+    fn wrote(&mut self, key: &str, seq: u64, value: Option<Vec<u8>>) {
+        self.history.entry(key.to_owned()).or_default().push(Op { seq, value, fate: None });
+    }
+
+    /// Bytes that came from Ketch: every whole reply must be right for the oldest request.
+    pub(crate) fn receive(
+        &mut self,
+        bytes: &[u8],
+        promises: Promises,
+        ledger: &mut Ledger,
+    ) -> Result<(), String> {
+        self.received.extend_from_slice(bytes);
+        let mut begin = 0;
+        loop {
+            match self.scanner.advance(&self.received[self.scanned..]) {
+                ReplyScan::More => {
+                    self.scanned = self.received.len();
+                    break;
+                }
+                ReplyScan::Error(error) => return Err(format!("client {}: {error}", self.number)),
+                ReplyScan::Done(n) => {
+                    let end = self.scanned + n;
+                    let reply = Value::parse(&self.received[begin..end]).unwrap().unwrap().0;
+                    (begin, self.scanned) = (end, end);
+                    self.answered(reply, promises, ledger)?;
+                }
+            }
+        }
+        self.received.drain(..begin);
+        self.scanned -= begin;
+        Ok(())
+    }
+
+    fn answered(&mut self, reply: Value, promises: Promises, ledger: &mut Ledger) -> Result<(), String> {
+        let (seq, ask, large) = self.owed.pop_front().ok_or("a reply that nobody asked for")?;
+        self.answered += 1;
+        let error = if let Value::Error(text) = &reply { Some(text.clone()) } else { None };
+        let outcome = match &error {
+            Some(text) => self.error(&ask, text, large, promises),
+            None => self.value(seq, &ask, &reply, promises).map(|()| Fate::Done),
+        };
+        let fate = outcome.map_err(|what| {
+            let said = if let Value::Error(text) = &reply { text } else { "" };
+            format!("client {}, request {seq} {ask:?}: {what} {said}", self.number)
+        })?;
+        if fate != Fate::Unknown && self.seen_early.contains(&seq) {
+            return Err(format!("client {}: {ask:?} ({seq}) was seen by a read before it", self.number));
+        }
+        self.settle(seq, &ask, fate, ledger);
+        Ok(())
+    }
+
+    /// Whether an error is a right answer, and what it says of a write.
+    fn error(&self, ask: &Ask, text: &str, large: bool, promises: Promises) -> Result<Fate, String> {
+        let write = matches!(
+            ask,
+            Ask::Set(..) | Ask::Append(..) | Ask::Mset(_) | Ask::Del(_) | Ask::Eval(..) | Ask::Incr(_)
+        );
+        let code = text.split(' ').next().unwrap_or_default();
+        match (ask, code) {
+            (Ask::Eval(_, _, "fail"), "ERR") => return Ok(Fate::Done),
+            (Ask::Eval(_, _, "forge"), "READONLY") if promises.calm => return Ok(Fate::Done),
+            (Ask::Eval(_, _, "forge"), "READONLY") => return Ok(Fate::Unknown),
+            _ if promises.calm => return Err("an error where nothing fails".into()),
+            _ => {}
+        }
+        match (code, write) {
+            ("OUTCOMEUNKNOWN", true) => Ok(Fate::Unknown),
+            // Part of it may have been executed, and says so.
+            ("SHARDDOWN" | "READONLY" | "LOADING" | "NOTAPPLIED", true) if text.contains("(applied on") => {
+                Ok(Fate::Unknown)
+            }
+            ("NOTAPPLIED", true) if large => Ok(Fate::NotDone),
+            ("SHARDDOWN" | "READONLY" | "LOADING", true) => Ok(Fate::NotDone),
+            ("SHARDDOWN" | "TIMEOUT" | "LOADING", false) => Ok(Fate::Done),
+            _ => Err("an error that it never may get".into()),
+        }
+    }
+
+    fn settle(&mut self, seq: u64, ask: &Ask, fate: Fate, ledger: &mut Ledger) {
+        let (keys, ids): (Vec<&String>, Vec<u64>) = match ask {
+            Ask::Set(key, id) | Ask::Append(key, id) | Ask::Eval(key, id, _) => (vec![key], vec![*id]),
+            Ask::Mset(pairs) => (pairs.iter().map(|p| &p.0).collect(), pairs.iter().map(|p| p.1).collect()),
+            Ask::Del(keys) => (keys.iter().collect(), vec![]),
+            _ => return,
+        };
+        for key in keys {
+            let ops = self.history.get_mut(key).unwrap();
+            ops.iter_mut().filter(|op| op.seq == seq).for_each(|op| op.fate = Some(fate));
+        }
+        for id in ids {
+            ledger.entry(id).or_default().fate = Some(fate);
+        }
+    }
+
+    fn value(&mut self, seq: u64, ask: &Ask, reply: &Value, promises: Promises) -> Result<(), String> {
+        let number = || reply.number().ok_or("no number");
+        let wrong = |is: bool| if is { Err("a wrong answer".to_owned()) } else { Ok(()) };
+        match ask {
+            Ask::Get(key) => self.read(seq, key, reply, promises),
+            Ask::Mget(keys) => {
+                let elements = reply.elements().ok_or("no array")?;
+                wrong(elements.len() != keys.len())?;
+                keys.iter().zip(elements).try_for_each(|(key, e)| self.read(seq, key, e, promises))
+            }
+            Ask::Set(..) | Ask::Mset(_) | Ask::Eval(..) | Ask::Quit => wrong(reply.text() != Some("OK")),
+            Ask::Append(..) => wrong(number()? < 3),
+            Ask::Del(keys) | Ask::Exists(keys) => wrong(!(0..=keys.len() as i64).contains(&number()?)),
+            Ask::Incr(key) => {
+                let count = self.counts.get_mut(key).unwrap();
+                let (least, most) = (count.0 as i64 + 1, count.1 as i64);
+                count.0 += 1;
+                let n = number()?;
+                wrong(n > most || (promises.strict && n < least))
+            }
+            Ask::Dbsize => wrong(number()? < BIG.len() as i64),
+            Ask::Ping => wrong(reply.text() != Some("PONG")),
+            Ask::Echo(text) => wrong(reply.text() != Some(text)),
+        }
+    }
+
+    /// A read sees a write that stands before it, and none behind; where nothing is ever lost, not an
+    /// older one than the last that was acknowledged.
+    fn read(&mut self, seq: u64, key: &str, reply: &Value, promises: Promises) -> Result<(), String> {
+        let seen = match reply {
+            Value::Nil => None,
+            Value::Bulk(bytes) => Some(&bytes[..]),
+            _ => return Err("no bulk".into()),
+        };
+        if let Some(index) = key.strip_prefix("big") {
+            let right = seen == Some(&big(index.parse().unwrap())[..]);
+            return if right { Ok(()) } else { Err("the large value is wrong".into()) };
+        }
+        let ops: Vec<&Op> = self.history.get(key).into_iter().flatten().filter(|op| op.seq < seq).collect();
+        let last = ops.iter().rposition(|op| op.fate == Some(Fate::Done));
+        let may_be = |i: usize, op: &&Op| match op.fate {
+            Some(Fate::Done) => !promises.strict || Some(i) == last,
+            Some(Fate::Unknown) => true,
+            _ => false,
+        };
+        let found = ops.iter().enumerate().any(|(i, op)| may_be(i, op) && op.value.as_deref() == seen);
+        let never_written = seen.is_none() && (last.is_none() || !promises.strict);
+        if found || never_written {
+            return Ok(());
+        }
+        let later = self.history.get(key).into_iter().flatten();
+        let mut early = later.filter(|op| op.seq > seq && op.value.as_deref() == seen).map(|op| op.seq);
+        match early.next() {
+            Some(op) if !promises.calm => self.seen_early.push(op),
+            _ => {
+                let known: Vec<_> =
+                    ops.iter().map(|op| (op.seq, op.fate, op.value.as_deref().map(text))).collect();
+                return Err(format!("{key} is {:?}, but was {known:?}", seen.map(text)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The key's values that are only appended to are looked at in the end.
+    pub(crate) fn check_appended(
+        &self,
+        data: &BTreeMap<Vec<u8>, Vec<u8>>,
+        strict: bool,
+    ) -> Result<(), String> {
+        for (key, ops) in self.history.iter().filter(|(key, _)| key.starts_with('a')) {
+            let text = data.get(key.as_bytes()).map_or(&[][..], |v| v);
+            for op in ops {
+                let value = op.value.as_deref().unwrap();
+                let count = text.windows(value.len()).filter(|w| *w == value).count();
+                let right = match op.fate {
+                    Some(Fate::Done) if strict => count == 1,
+                    Some(Fate::NotDone) => count == 0,
+                    _ => count <= 1,
+                };
+                if !right {
+                    return Err(format!("{key}: {value:?} was appended {count} times, {:?}", op.fate));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The beginning of a value.
+fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(&value[..value.len().min(12)]).into_owned()
+}

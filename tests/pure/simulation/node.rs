@@ -1,0 +1,191 @@
+//! A tiny Redis: it executes what the simulation's clients say, answers in order, remembers what it
+//! executed, and misbehaves when it is told to.
+
+use std::collections::BTreeMap;
+
+use ketch::internals::resp::{
+    RequestLimits, RequestScanner, Scanned, Span, array, bulk, command, error, integer, nil_bulk, simple,
+};
+
+pub(crate) type Request = Vec<Vec<u8>>;
+
+const LIMITS: RequestLimits =
+    RequestLimits { max_request: 1 << 30, max_args: 1 << 20, max_inline: 1 << 16, max_bulk: 1 << 29 };
+
+/// Finds whole requests in pieces of a stream.
+#[derive(Default)]
+pub(crate) struct RequestReader {
+    bytes: Vec<u8>,
+    scanner: RequestScanner,
+    spans: Vec<Span>,
+}
+
+impl RequestReader {
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Vec<Request> {
+        self.bytes.extend_from_slice(bytes);
+        let (mut at, mut requests) = (0, Vec::new());
+        loop {
+            match self.scanner.scan(&self.bytes[at..], &mut self.spans, &LIMITS) {
+                Scanned::Request { len } => {
+                    let request = &self.bytes[at..at + len];
+                    requests.push(self.spans.iter().map(|span| span.of(request).to_vec()).collect());
+                    at += len;
+                    self.scanner = RequestScanner::default();
+                    self.spans.clear();
+                }
+                Scanned::Incomplete => break,
+                other => panic!("a node was sent what is no request: {other:?}"),
+            }
+        }
+        self.bytes.drain(..at);
+        requests
+    }
+
+    /// Bytes of a request that has not ended yet.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mood {
+    Well,
+    /// Takes everything, answers nothing.
+    Silent,
+    /// Answers LOADING to all but its own.
+    Loading,
+    /// Refuses connections.
+    Down,
+    /// Refuses AUTH and SELECT.
+    Strict,
+}
+
+pub(crate) struct Node {
+    pub(crate) shard: usize,
+    pub(crate) master: bool,
+    pub(crate) mood: Mood,
+    pub(crate) data: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// What a node did with a request.
+pub(crate) struct Done {
+    pub(crate) reply: Vec<u8>,
+    /// It was refused as not executed.
+    pub(crate) refused: bool,
+    /// What ROLE said, if that was asked.
+    pub(crate) role: Option<bool>,
+    /// The keys that it changed, if it changed any.
+    pub(crate) changed: Vec<Vec<u8>>,
+}
+
+pub(crate) const READONLY: &str = "READONLY You can't write against a read only replica.";
+const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+
+impl Node {
+    pub(crate) fn execute(&mut self, request: &Request) -> Done {
+        let mut done = Done { reply: Vec::new(), refused: false, role: None, changed: Vec::new() };
+        let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
+        let out = &mut done.reply;
+        match name.as_str() {
+            "ROLE" => {
+                done.role = Some(self.master);
+                self.role(out);
+            }
+            "AUTH" | "SELECT" if self.mood == Mood::Strict => error(out, b"ERR not allowed"),
+            "AUTH" | "SELECT" => simple(out, "OK"),
+            "CLIENT" => error(out, b"ERR unknown subcommand 'NO-EVICT'. Try CLIENT HELP."),
+            _ if self.mood == Mood::Loading => {
+                done.refused = true;
+                error(out, LOADING.as_bytes());
+            }
+            _ if is_write(&name) && !self.master => {
+                done.refused = true;
+                error(out, READONLY.as_bytes());
+            }
+            _ => done.changed = self.data(&name, &request[1..], out),
+        }
+        done
+    }
+
+    fn role(&self, out: &mut Vec<u8>) {
+        if self.master {
+            command(out, &["master", "0"]);
+            return;
+        }
+        array(out, 5);
+        bulk(out, b"slave");
+        bulk(out, b"10.0.0.1");
+        integer(out, 7000);
+        bulk(out, b"connected");
+        integer(out, 1);
+    }
+
+    fn data(&mut self, name: &str, args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
+        match name {
+            "GET" => self.get(&args[0], out),
+            "MGET" => {
+                array(out, args.len());
+                args.iter().for_each(|key| self.get(key, out));
+            }
+            "EXISTS" => integer(out, args.iter().filter(|k| self.data.contains_key(*k)).count() as i64),
+            "DBSIZE" => integer(out, self.data.len() as i64),
+            "SET" => {
+                self.data.insert(args[0].clone(), args[1].clone());
+                simple(out, "OK");
+                return vec![args[0].clone()];
+            }
+            "MSET" => {
+                for pair in args.chunks(2) {
+                    self.data.insert(pair[0].clone(), pair[1].clone());
+                }
+                simple(out, "OK");
+                return args.iter().step_by(2).cloned().collect();
+            }
+            "DEL" => {
+                integer(out, args.iter().filter(|k| self.data.remove(*k).is_some()).count() as i64);
+                return args.to_vec();
+            }
+            "APPEND" => {
+                let value = self.data.entry(args[0].clone()).or_default();
+                value.extend_from_slice(&args[1]);
+                integer(out, value.len() as i64);
+                return vec![args[0].clone()];
+            }
+            "INCR" => {
+                let value = self.data.entry(args[0].clone()).or_default();
+                let number = String::from_utf8_lossy(value).parse().unwrap_or(0) + 1;
+                *value = number.to_string().into_bytes();
+                integer(out, number);
+                return vec![args[0].clone()];
+            }
+            // EVAL body 1 key value: sets the key; some bodies then lie.
+            "EVAL" => {
+                self.data.insert(args[2].clone(), args[3].clone());
+                match &args[0][..] {
+                    b"forge" => error(out, READONLY.as_bytes()),
+                    b"fail" => error(out, b"ERR the script failed after it wrote"),
+                    _ => simple(out, "OK"),
+                }
+                return vec![args[2].clone()];
+            }
+            other => panic!("a node was asked {other}"),
+        }
+        Vec::new()
+    }
+
+    fn get(&self, key: &[u8], out: &mut Vec<u8>) {
+        match self.data.get(key) {
+            Some(value) => bulk(out, value),
+            None => nil_bulk(out),
+        }
+    }
+}
+
+pub(crate) fn is_write(name: &str) -> bool {
+    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL")
+}
+
+/// The engine's own questions.
+pub(crate) fn is_own(name: &str) -> bool {
+    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT")
+}

@@ -4,5 +4,6 @@
 mod check_connect;
 mod command_table;
 mod lab;
+mod memory;
 mod placement;
 mod sentinel_source;

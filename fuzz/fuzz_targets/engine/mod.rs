@@ -32,7 +32,7 @@ struct World {
 }
 
 /// Does what the bytes say; panics if the engine does, or breaks its word.
-pub fn run(data: &[u8]) {
+pub(super) fn run(data: &[u8]) {
     let setting = setup::setting();
     let topology = Arc::clone(&setting.topology);
     let mut world = World {

@@ -14,24 +14,24 @@ const NO_LIMITS: RequestLimits =
     RequestLimits { max_request: 1 << 30, max_args: 1 << 20, max_inline: 1 << 20, max_bulk: 1 << 30 };
 
 /// A client, and whether what it is given can be read.
-pub struct Client {
-    pub id: ClientId,
+pub(super) struct Client {
+    pub(super) id: ClientId,
     /// The engine wants to hear from it.
-    pub reading: bool,
+    pub(super) reading: bool,
     /// What it sent and the engine has not read.
-    pub sent: Vec<u8>,
+    pub(super) sent: Vec<u8>,
     /// It closes its side behind what it sent.
-    pub eof: bool,
+    pub(super) eof: bool,
     replies: ReplyScanner,
 }
 
 impl Client {
-    pub fn new(id: ClientId) -> Client {
+    pub(super) fn new(id: ClientId) -> Client {
         Client { id, reading: true, sent: Vec::new(), eof: false, replies: ReplyScanner::default() }
     }
 
     /// Whatever nodes answer, clients are given RESP.
-    pub fn receive(&mut self, mut bytes: &[u8]) {
+    pub(super) fn receive(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             match self.replies.advance(bytes) {
                 ReplyScan::More => return,
@@ -43,25 +43,25 @@ impl Client {
 }
 
 /// An upstream's other end: a node.
-pub struct Node {
-    pub id: UpstreamId,
-    pub to: SocketAddr,
-    pub open: bool,
+pub(super) struct Node {
+    pub(super) id: UpstreamId,
+    pub(super) to: SocketAddr,
+    pub(super) open: bool,
     /// The engine wants to hear from it.
-    pub reading: bool,
+    pub(super) reading: bool,
     /// What was written to it and not answered.
-    pub wire: Vec<u8>,
+    pub(super) wire: Vec<u8>,
     /// What it answered and the engine has not read.
-    pub sent: Vec<u8>,
+    pub(super) sent: Vec<u8>,
 }
 
 impl Node {
-    pub fn new(id: UpstreamId, to: SocketAddr) -> Node {
+    pub(super) fn new(id: UpstreamId, to: SocketAddr) -> Node {
         Node { id, to, open: false, reading: true, wire: Vec::new(), sent: Vec::new() }
     }
 
     /// The next whole request is answered; false if there is none.
-    pub fn answer(&mut self, noise: &mut Noise<'_>, primary: bool) -> bool {
+    pub(super) fn answer(&mut self, noise: &mut Noise<'_>, primary: bool) -> bool {
         let out = &mut self.sent;
         let mut args = Vec::new();
         let scanned = RequestScanner::default().scan(&self.wire, &mut args, &NO_LIMITS);
@@ -170,7 +170,7 @@ const WORDS: &[&[&str]] = &[
 ];
 
 /// A request as a client sends it; the last kinds are too large to be kept.
-pub fn request(noise: &mut Noise<'_>, out: &mut Vec<u8>) {
+pub(super) fn request(noise: &mut Noise<'_>, out: &mut Vec<u8>) {
     let kind = noise.below(WORDS.len() + 8);
     match WORDS.get(kind) {
         Some(words) => command(out, words),

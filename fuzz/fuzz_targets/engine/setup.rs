@@ -32,11 +32,11 @@ timeouts = { client_idle = "20s" }
 "#;
 
 /// Listeners: `auto`, one that reads anywhere, one of replicas.
-pub const LISTENERS: usize = 3;
-pub const START: Time = Time::from_millis(100_000);
+pub(super) const LISTENERS: usize = 3;
+pub(super) const START: Time = Time::from_millis(100_000);
 const NODES_OF_A_SHARD: u32 = 3;
 
-pub fn setting() -> Setting {
+pub(super) fn setting() -> Setting {
     let topology = Arc::new(topology());
     Setting {
         topology,
@@ -75,7 +75,7 @@ fn topology() -> Topology {
     topology
 }
 
-pub fn socket(port: u16) -> SocketAddr {
+pub(super) fn socket(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), port)
 }
 
@@ -98,7 +98,7 @@ fn believe(pool: &mut Pool, shard: usize, nth: Option<usize>) {
 }
 
 /// The next topology: one thing of it is different.
-pub fn change(topology: &Topology, noise: &mut Noise<'_>, now: Time) -> Topology {
+pub(super) fn change(topology: &Topology, noise: &mut Noise<'_>, now: Time) -> Topology {
     let mut next = topology.clone();
     next.epoch = Epoch(topology.epoch.0 + 1);
     let pool = Arc::make_mut(&mut next.pools[0]);

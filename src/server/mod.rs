@@ -97,6 +97,8 @@ impl Server {
                 observations: sender.clone(),
                 mailboxes: Arc::clone(&mailboxes),
                 listeners: listeners.take().unwrap_or_default(),
+                // Everybody speaks plainly.
+                doors: Arc::new(|_| None),
             };
             workers.push(start_worker(setting)?);
         }

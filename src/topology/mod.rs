@@ -7,6 +7,8 @@
 mod facts;
 mod observation;
 mod publish;
+#[cfg(test)]
+mod sample;
 
 use core::net::SocketAddr;
 use core::sync::atomic::Ordering;

@@ -14,6 +14,7 @@ mod failover;
 mod lab;
 mod large_values;
 mod pipelines;
+mod memory;
 mod placement;
 mod pools;
 mod process;

@@ -15,7 +15,10 @@ pub(crate) use roads::Roads;
 /// A client that has this much output unread is not parsed and not read until half of it has gone.
 pub(crate) const OUTPUT_MARK: usize = 256 * 1024;
 /// Requests of one client whose replies are owed; past it the client is not parsed until half are answered.
-pub(crate) const FLIGHT_MARK: u32 = 16 * 1024;
+/// Their replies come however full the output is, so this is what bounds it: 1,024 replies of 64 KiB (a
+/// larger one makes its node wait) are `output_limit`'s default, and a client that merely does not read is
+/// not read from, instead of being closed.
+pub(crate) const FLIGHT_MARK: u32 = 1024;
 /// Input kept for a client that may not be parsed; past it the client is not read. (While a request is
 /// incomplete it is read on, up to `max_request`.)
 pub(crate) const INPUT_MARK: usize = 64 * 1024;

@@ -7,11 +7,12 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::connect::{believed, in_parallel, mapped, node, sentinel};
+use super::connect::{believed, in_parallel, node, sentinel};
 use super::exit;
 use super::load::{self, Options};
 use crate::base::Address;
 use crate::config::{PoolConfig, ReadPolicy, ShardConfig, SourceConfig};
+use crate::failover::mapped;
 use crate::placement::{Explanation, Placement};
 
 #[derive(clap::Args, Debug)]
@@ -119,8 +120,8 @@ fn ask_sentinels(pool: &PoolConfig, sentinels: &[Address]) -> Vec<Nodes> {
         let Some(view) = believed(&views) else { return Nodes::default() };
         let replicas = view.replicas.iter().filter(|replica| !replica.is_down);
         Nodes {
-            primary: Some(mapped(pool, &view.announced)),
-            replicas: replicas.map(|replica| mapped(pool, &replica.announced)).collect(),
+            primary: Some(mapped(&pool.address_map, &view.announced)),
+            replicas: replicas.map(|replica| mapped(&pool.address_map, &replica.announced)).collect(),
         }
     };
     pool.shards.iter().map(of).collect()

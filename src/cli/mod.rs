@@ -69,13 +69,14 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let options = load::Options { config: cli.config, color: cli.color };
     match cli.verb {
+        // As with other proxies: `-t` beside anything that would start only checks.
+        Some(Verb::Run(_)) | None if cli.test => check::run(&check::Args::default(), &options),
         Some(Verb::Run(args)) => run::run(&args, options),
         Some(Verb::Check(args)) => check::run(&args, &options),
         Some(Verb::Where(args)) => locate::run(&args, &options),
         Some(Verb::Demo(args)) => demo::run(args),
         Some(Verb::Completions(args)) => completions::run(&args, &mut Cli::command()),
         Some(Verb::Guard { args }) => crate::lab::guard_main(&args),
-        None if cli.test => check::run(&check::Args::default(), &options),
         None => help(),
     }
 }

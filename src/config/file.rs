@@ -95,7 +95,7 @@ pub(super) const READS: &[&str] = &["primary", "prefer-primary", "replica", "pre
 pub(super) const FORMATS: &[&str] = &["auto", "text", "json"];
 
 /// The whole file.
-pub static FILE: Section = Section {
+pub(super) static FILE: Section = Section {
     header: "",
     doc: "What concerns the whole process.",
     rows: &[

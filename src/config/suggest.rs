@@ -7,8 +7,14 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
         .into_iter()
         .map(|word| (distance(&written.to_lowercase(), &word.to_lowercase()), word))
         .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
+        // Among equally near ones, the one that begins like what was written.
+        .min_by_key(|(distance, word)| (*distance, usize::MAX - alike(written, word)))
         .map(|(_, word)| word)
+}
+
+/// Characters that two words begin with in common.
+fn alike(a: &str, b: &str) -> usize {
+    a.chars().zip(b.chars()).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count()
 }
 
 /// Inserted, missing and replaced characters, and swapped neighbours, each counting one.
@@ -36,7 +42,7 @@ mod tests {
 
     #[test]
     fn slips_are_recognised_and_other_words_are_not() {
-        let known = ["sentinels", "shards", "hold", "hold_max", "mymaster"];
+        let known = ["sentinels", "shards", "hold", "hold_max", "mymaster", "fnv1_64", "fnv1a_64"];
         for (written, meant) in [
             ("sentinel", Some("sentinels")),
             ("Sentinels", Some("sentinels")),
@@ -44,6 +50,7 @@ mod tests {
             ("hodl", Some("hold")),
             ("holdmax", Some("hold_max")),
             ("mymastr", Some("mymaster")),
+            ("fnv1a64", Some("fnv1a_64")),
             ("colour", None),
             ("", None),
         ] {

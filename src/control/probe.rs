@@ -11,8 +11,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::base::{Address, NodeId, PoolId};
 use crate::config::PoolConfig;
+use crate::failover::role_of;
 use crate::resp::{Value, command};
-use crate::topology::{Node, NodeFacts, NodeFailure, Observation, Pool, SeenRole};
+use crate::topology::{Node, NodeFacts, NodeFailure, Observation, Pool};
 
 use super::Told;
 use super::asker::{AskError, Connection, Login};
@@ -174,7 +175,7 @@ impl Probe {
     /// The role is told before the answer: when a node comes up, it is known as what.
     async fn judge(&self, ping: &Value, role: &Value) -> Result<(), AskError> {
         let (pool, node) = (self.pool, self.node);
-        if let Some(role) = seen_role(role) {
+        if let Some(role) = role_of(role) {
             self.told.tell(Observation::RoleSeen { pool, node, role }).await;
         }
         if let Some(failure) = refusal(ping) {
@@ -197,45 +198,12 @@ fn refusal(ping: &Value) -> Option<NodeFailure> {
     }
 }
 
-/// ROLE: `master, offset, replicas` or `slave, host, port, state, offset`.
-fn seen_role(role: &Value) -> Option<SeenRole> {
-    let parts = role.elements()?;
-    match parts.first()?.text()? {
-        "master" => Some(SeenRole::Primary),
-        "slave" => {
-            let port = u16::try_from(parts.get(2)?.number()?).ok()?;
-            let of = Address::new(parts.get(1)?.text()?, port);
-            Some(SeenRole::Replica { of, link_up: parts.get(3)?.text()? == "connected" })
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(bytes: &str) -> Value {
         Value::parse(bytes.as_bytes()).unwrap().unwrap().0
-    }
-
-    #[test]
-    fn roles_are_read_as_redis_tells_them() {
-        let replica =
-            |state: &str| format!("*5\r\n$5\r\nslave\r\n$9\r\n10.0.0.10\r\n:6379\r\n{state}\r\n:31\r\n");
-        let of = Address::new("10.0.0.10", 6379);
-        for (reply, expected) in [
-            ("*3\r\n$6\r\nmaster\r\n:31\r\n*0\r\n".to_owned(), Some(SeenRole::Primary)),
-            (replica("$9\r\nconnected"), Some(SeenRole::Replica { of: of.clone(), link_up: true })),
-            (replica("$4\r\nsync"), Some(SeenRole::Replica { of: of.clone(), link_up: false })),
-            (replica("$7\r\nconnect"), Some(SeenRole::Replica { of, link_up: false })),
-            ("*2\r\n$8\r\nsentinel\r\n*0\r\n".to_owned(), None),
-            ("-NOPERM no\r\n".to_owned(), None),
-            ("*0\r\n".to_owned(), None),
-            ("*2\r\n$5\r\nslave\r\n:1\r\n".to_owned(), None),
-        ] {
-            assert_eq!(seen_role(&parse(&reply)), expected, "{reply}");
-        }
     }
 
     #[test]

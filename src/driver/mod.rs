@@ -12,10 +12,14 @@
 //! Polling is edge-triggered: a read shorter than the buffer ends a socket's turn, and a socket that may
 //! hold more, or that the engine paused, is on a list, since no second edge will come.
 
+mod lingering;
 mod listener;
 mod mailbox;
 mod socket;
 mod table;
+#[cfg(test)]
+mod tests;
+mod transform;
 
 use core::time::Duration;
 use std::io;
@@ -25,15 +29,17 @@ use std::time::Instant;
 
 use mio::{Events, Interest, Poll, Token};
 
-use crate::base::{ClientId, ListenerId, Time, UpstreamId, WorkerId};
+use crate::base::{ListenerId, Time, UpstreamId, WorkerId};
 use crate::engine::{Action, Engine, Lost, Party, Setting};
 use crate::metrics::{Counter, Registry, catalog};
 use crate::topology::{Observation, ProcessFacts, Reader};
+use lingering::Lingering;
 use listener::Listener;
 pub(crate) use listener::{BindError, bind};
 pub(crate) use mailbox::{Mailbox, mailboxes};
 use socket::Socket;
-use table::Table;
+use table::Sockets;
+pub(crate) use transform::Doors;
 
 /// One read takes at most this much; every socket is read into the same buffer.
 const SCRATCH: usize = 64 * 1024;
@@ -41,6 +47,8 @@ const SCRATCH: usize = 64 * 1024;
 const READS: usize = 4;
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
+/// How long a listener rests that could not accept.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// The longest sleep, so that a worker is seen to live.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
@@ -50,6 +58,7 @@ const KIND: u32 = 62;
 const CLIENT: usize = 0;
 const UPSTREAM: usize = 1;
 const LISTENER: usize = 2;
+const LINGERING: usize = 3;
 
 /// What a worker is made of.
 pub(crate) struct WorkerSetting {
@@ -68,6 +77,7 @@ pub(crate) struct WorkerSetting {
     pub(crate) mailboxes: Arc<[Mailbox]>,
     /// For worker 0: the listening sockets, in the order of their ids.
     pub(crate) listeners: Vec<(ListenerId, std::net::TcpListener)>,
+    pub(crate) doors: Doors,
 }
 
 pub(crate) struct Worker {
@@ -83,8 +93,9 @@ pub(crate) struct Worker {
     listeners: Vec<Listener>,
     /// The worker that gets the next accepted client.
     next_worker: usize,
-    clients: Table<ClientId>,
-    upstreams: Table<UpstreamId>,
+    doors: Doors,
+    sockets: Sockets,
+    lingering: Lingering,
     /// Sockets that may have more to read.
     readable: Vec<Party>,
     /// When upstreams that are on their way are given up.
@@ -127,8 +138,9 @@ impl Worker {
             mailboxes,
             listeners,
             next_worker: 0,
-            clients: Table::default(),
-            upstreams: Table::default(),
+            doors: setting.doors,
+            sockets: Sockets::default(),
+            lingering: Lingering::default(),
             readable: Vec::new(),
             connecting: Vec::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
@@ -158,6 +170,7 @@ impl Worker {
                 self.event(event);
             }
             self.give_up_connecting(now);
+            self.lingering.give_up(now);
             self.read_all();
             if self.stop(now) {
                 return Ok(());
@@ -174,7 +187,8 @@ impl Worker {
         }
         let rests = self.listeners.iter().filter_map(|l| l.rest_until);
         let connects = self.connecting.iter().map(|(_, at)| *at);
-        let deadline = connects.chain(self.engine.deadline()).chain(rests).chain(self.facts.stop_at()).min();
+        let others = self.facts.stop_at().into_iter().chain(self.lingering.deadline());
+        let deadline = connects.chain(self.engine.deadline()).chain(rests).chain(others).min();
         // Rounded up: waking before the deadline would turn for nothing.
         deadline.map_or(LONGEST_SLEEP, |at| at.since(now(self.origin))).min(LONGEST_SLEEP)
     }
@@ -187,46 +201,39 @@ impl Worker {
         let index = token & ((1 << KIND) - 1);
         match token >> KIND {
             LISTENER => self.accept(index),
+            LINGERING => self.lingering.write(index),
             CLIENT => {
-                let Some((id, socket)) = self.clients.at(index) else { return };
-                let closed = event.is_read_closed() || event.is_error();
-                if event.is_readable() || closed {
-                    socket.may_read(&mut self.readable, Party::Client(id), closed);
-                }
-                if event.is_writable() && core::mem::take(&mut socket.wants_write) {
+                let Some((id, socket)) = self.sockets.clients.at(index) else { return };
+                let ready = ready(socket, event, &mut self.readable, Party::Client(id));
+                if ready {
                     self.write(Party::Client(id));
                 }
             }
             _ => {
-                let Some((id, socket)) = self.upstreams.at(index) else { return };
-                if socket.connecting {
-                    return self.connected(id);
+                let Some((id, socket)) = self.sockets.upstreams.at(index) else { return };
+                if socket.connecting && !self.connected(id) {
+                    return;
                 }
-                let closed = event.is_read_closed() || event.is_error();
-                if event.is_readable() || closed {
-                    socket.may_read(&mut self.readable, Party::Upstream(id), closed);
-                }
-                if event.is_writable() && core::mem::take(&mut socket.wants_write) {
+                let Some(socket) = self.sockets.upstreams.get(id) else { return };
+                let ready = ready(socket, event, &mut self.readable, Party::Upstream(id));
+                if ready {
                     self.write(Party::Upstream(id));
                 }
             }
         }
     }
 
-    /// A connect has come to an end, one way or the other.
-    fn connected(&mut self, id: UpstreamId) {
-        let Some(socket) = self.upstreams.get(id) else { return };
-        match socket.finish_connect() {
-            Ok(false) => {}
-            Ok(true) => {
-                self.connecting.retain(|(other, _)| *other != id);
-                self.engine.upstream_opened(id);
-            }
-            Err(_) => {
-                self.connecting.retain(|(other, _)| *other != id);
-                self.engine.upstream_lost(id, Lost::Connect);
-            }
+    /// Perhaps a connect has come to an end; true if there is a connection now.
+    fn connected(&mut self, id: UpstreamId) -> bool {
+        let Some(socket) = self.sockets.upstreams.get(id) else { return false };
+        let ended = socket.finish_connect();
+        match ended {
+            Ok(false) => return false,
+            Ok(true) => self.engine.upstream_opened(id),
+            Err(_) => self.engine.upstream_lost(id, Lost::Connect),
         }
+        self.connecting.retain(|(other, _)| *other != id);
+        ended.is_ok()
     }
 
     fn give_up_connecting(&mut self, now: Time) {
@@ -249,42 +256,28 @@ impl Worker {
 
     fn read(&mut self, party: Party) {
         for _ in 0..READS {
-            let socket = match party {
-                Party::Client(id) => self.clients.get(id),
-                Party::Upstream(id) => self.upstreams.get(id),
-            };
-            let Some(socket) = socket else { return };
+            let Some(socket) = self.sockets.get(party) else { return };
             socket.listed = false;
             if !socket.read_on || !socket.readable {
                 return;
             }
-            match socket.read(&mut self.scratch) {
-                Ok(0) => {
-                    socket.readable = false;
-                    return self.ended(party);
-                }
-                Ok(n) => {
-                    if n < SCRATCH && !socket.read_closed {
-                        socket.readable = false;
-                    }
-                    match party {
-                        Party::Client(id) => self.engine.client_bytes(id, &self.scratch[..n]),
-                        Party::Upstream(id) => self.engine.upstream_bytes(id, &self.scratch[..n]),
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    socket.readable = false;
-                    return;
-                }
+            let result = socket.read(&mut self.scratch);
+            let write = socket.may_write_after_read();
+            match result {
+                Ok(0) => return self.ended(party),
+                Ok(n) => match party {
+                    Party::Client(id) => self.engine.client_bytes(id, &self.scratch[..n]),
+                    Party::Upstream(id) => self.engine.upstream_bytes(id, &self.scratch[..n]),
+                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return self.broken(party),
             }
+            if write {
+                self.write(party);
+            }
         }
-        let socket = match party {
-            Party::Client(id) => self.clients.get(id),
-            Party::Upstream(id) => self.upstreams.get(id),
-        };
-        if let Some(socket) = socket {
+        if let Some(socket) = self.sockets.get(party) {
             socket.list(&mut self.readable, party);
         }
     }
@@ -321,7 +314,7 @@ impl Worker {
             Action::Connect { upstream, to, within } => match Socket::connect(to) {
                 Ok(socket) => {
                     let token = Token(UPSTREAM << KIND | upstream.index as usize);
-                    if self.upstreams.insert(upstream, socket, self.poll.registry(), token).is_ok() {
+                    if self.sockets.upstreams.insert(upstream, socket, self.poll.registry(), token).is_ok() {
                         self.connecting.push((upstream, now(self.origin) + within));
                     } else {
                         self.engine.upstream_lost(upstream, Lost::Connect);
@@ -329,17 +322,20 @@ impl Worker {
                 }
                 Err(_) => self.engine.upstream_lost(upstream, Lost::Connect),
             },
-            Action::Close { party: Party::Client(id), .. } => self.clients.remove(id),
+            Action::Close { party: Party::Client(id), .. } => {
+                if let Some(mut socket) = self.sockets.clients.remove(id)
+                    && socket.end()
+                {
+                    self.linger(socket);
+                }
+            }
             Action::Close { party: Party::Upstream(id), .. } => {
                 self.connecting.retain(|(other, _)| *other != id);
-                self.upstreams.remove(id);
+                // What a transform still holds for a node is not said any more: it has had its verdict.
+                drop(self.sockets.upstreams.remove(id));
             }
             Action::Read { party, on } => {
-                let socket = match party {
-                    Party::Client(id) => self.clients.get(id),
-                    Party::Upstream(id) => self.upstreams.get(id),
-                };
-                if let Some(socket) = socket {
+                if let Some(socket) = self.sockets.get(party) {
                     socket.read_on = on;
                     if on {
                         socket.list(&mut self.readable, party);
@@ -358,15 +354,8 @@ impl Worker {
     fn write(&mut self, party: Party) {
         loop {
             let output = self.engine.output(party);
-            if output.is_empty() {
-                return;
-            }
-            let socket = match party {
-                Party::Client(id) => self.clients.get(id),
-                Party::Upstream(id) => self.upstreams.get(id),
-            };
-            let Some(socket) = socket else { return };
-            if socket.connecting || socket.wants_write {
+            let Some(socket) = self.sockets.get(party) else { return };
+            if socket.connecting || socket.wants_write || (output.is_empty() && !socket.owes_wire()) {
                 return;
             }
             match socket.write(output) {
@@ -377,14 +366,16 @@ impl Worker {
                         return;
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    socket.wants_write = true;
-                    return;
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return self.broken(party),
             }
         }
+    }
+
+    fn linger(&mut self, socket: Socket) {
+        let token = |index| Token(LINGERING << KIND | index);
+        self.lingering.keep(socket, now(self.origin), self.poll.registry(), token);
     }
 
     /// Clients wait to be accepted: they are dealt round robin over the workers.
@@ -402,15 +393,20 @@ impl Worker {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if out_of_descriptors(&error) => {
-                    tracing::error!(event = "listener.no_descriptors", %error, "raise the limit of open files");
+                // The client has gone again while it waited.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => {
+                    // Descriptors or kernel memory: trying again at once would only burn the core.
+                    tracing::error!(event = "listener.resting", %error, "no client can be accepted for a moment");
                     if let Some(listener) = self.listeners.get_mut(listener) {
-                        listener.rest_until = Some(now(self.origin) + Duration::from_millis(100));
+                        listener.rest_until = Some(now(self.origin) + ACCEPT_REST);
                     }
                     return;
                 }
-                // The client has gone again while it waited.
-                Err(_) => {}
             }
         }
     }
@@ -424,12 +420,14 @@ impl Worker {
     /// This worker serves the client from now on.
     fn adopt(&mut self, listener: ListenerId, stream: std::net::TcpStream) {
         let Ok(peer) = stream.peer_addr() else { return };
-        let Ok(socket) = Socket::accepted(stream) else { return };
+        let Ok(socket) = Socket::accepted(stream, (self.doors)(listener)) else { return };
         let id = self.engine.client_opened(listener, peer);
         let token = Token(CLIENT << KIND | id.index as usize);
-        if self.clients.insert(id, socket, self.poll.registry(), token).is_err() {
-            self.engine.client_lost(id, Lost::Closed);
+        if self.sockets.clients.insert(id, socket, self.poll.registry(), token).is_err() {
+            return self.engine.client_lost(id, Lost::Closed);
         }
+        // A transform may have the first word.
+        self.write(Party::Client(id));
     }
 
     /// While the process drains: no new clients, idle ones are closed, and in the end all are.
@@ -437,9 +435,11 @@ impl Worker {
         self.accept_again(now);
         let Some(stop_at) = self.facts.stop_at() else { return false };
         self.listeners.clear();
+        // Whoever was accepted before is served.
+        self.open_mail();
         let remaining = self.engine.drain();
         self.act();
-        remaining == 0 || now >= stop_at
+        (remaining == 0 && self.lingering.is_empty()) || now >= stop_at
     }
 
     /// Listeners that rested because there were no descriptors.
@@ -453,13 +453,17 @@ impl Worker {
     }
 }
 
-fn now(origin: Instant) -> Time {
-    Time::from_nanos(u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
+/// Notes what an event says about a socket. True if what waited to be written may be.
+fn ready(socket: &mut Socket, event: &mio::event::Event, readable: &mut Vec<Party>, party: Party) -> bool {
+    let closed = event.is_read_closed() || event.is_error();
+    if event.is_readable() || closed {
+        socket.may_read(readable, party, closed);
+    }
+    event.is_writable() && socket.may_write()
 }
 
-fn out_of_descriptors(error: &io::Error) -> bool {
-    // EMFILE and ENFILE: the process's and the machine's limit.
-    matches!(error.raw_os_error(), Some(24 | 23))
+fn now(origin: Instant) -> Time {
+    Time::from_nanos(u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// What every socket is watched for.

@@ -6,15 +6,23 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
+use super::transform::{Through, Transform};
 use crate::engine::Party;
 
 /// Probes on idle upstreams: a node's machine that vanished is noticed even when nothing is owed.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// How bytes get from the engine to the wire. TLS, which is a byte transform without I/O of its own, is to
-/// be the second way.
+/// Bytes that a node's machine does not acknowledge for so long are lost: the path is broken, even if the
+/// node answers on other connections.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+/// The same as Redis's own `tcp-keepalive`.
+const CLIENT_KEEPALIVE: Duration = Duration::from_secs(300);
+
+/// How bytes get from the engine to the wire.
 enum Transport {
+    /// As they are: no copy, no call that the compiler does not know.
     Plain(TcpStream),
+    Through(Box<Through>),
 }
 
 pub(super) struct Socket {
@@ -29,14 +37,14 @@ pub(super) struct Socket {
     pub(super) read_closed: bool,
     /// It stands on the list of those to be read.
     pub(super) listed: bool,
-    /// The kernel's buffer is full: wait for its word.
+    /// Nothing more is taken: wait for the kernel's word, or for the other side of a transform.
     pub(super) wants_write: bool,
 }
 
 impl Socket {
-    fn new(stream: TcpStream, connecting: bool) -> Socket {
+    fn new(transport: Transport, connecting: bool) -> Socket {
         Socket {
-            transport: Transport::Plain(stream),
+            transport,
             connecting,
             read_on: true,
             readable: false,
@@ -46,27 +54,40 @@ impl Socket {
         }
     }
 
-    pub(super) fn accepted(stream: std::net::TcpStream) -> io::Result<Socket> {
+    /// `door` is what the client's bytes pass through, if they do not come plainly.
+    pub(super) fn accepted(
+        stream: std::net::TcpStream,
+        door: Option<Box<dyn Transform>>,
+    ) -> io::Result<Socket> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        Ok(Socket::new(TcpStream::from_std(stream), false))
+        // A client whose machine vanished would keep its place for ever.
+        let keepalive = socket2::TcpKeepalive::new().with_time(CLIENT_KEEPALIVE);
+        socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        let stream = TcpStream::from_std(stream);
+        let transport = match door {
+            None => Transport::Plain(stream),
+            Some(transform) => Transport::Through(Box::new(Through::new(stream, transform))),
+        };
+        Ok(Socket::new(transport, false))
     }
 
     /// Begins to connect; an event says when it has come to an end.
     pub(super) fn connect(to: SocketAddr) -> io::Result<Socket> {
         let stream = TcpStream::connect(to)?;
-        Ok(Socket::new(stream, true))
+        Ok(Socket::new(Transport::Plain(stream), true))
     }
 
     pub(super) fn source(&mut self) -> &mut TcpStream {
         match &mut self.transport {
             Transport::Plain(stream) => stream,
+            Transport::Through(through) => through.wire(),
         }
     }
 
     /// True once connected; false while it is still on its way.
     pub(super) fn finish_connect(&mut self) -> io::Result<bool> {
-        let Transport::Plain(stream) = &mut self.transport;
+        let stream = self.source();
         if let Some(error) = stream.take_error()? {
             return Err(error);
         }
@@ -77,22 +98,97 @@ impl Socket {
         }
         stream.set_nodelay(true)?;
         let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3);
-        socket2::SockRef::from(&*stream).set_tcp_keepalive(&keepalive)?;
+        let socket = socket2::SockRef::from(&*stream);
+        socket.set_tcp_keepalive(&keepalive)?;
+        socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
         self.connecting = false;
         Ok(true)
     }
 
+    /// Reads once, and learns from that whether there may be more.
+    ///
+    /// # Errors
+    /// `WouldBlock`: nothing is there. `Interrupted`: ask again.
     #[inline]
     pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match &mut self.transport {
-            Transport::Plain(stream) => stream.read(into),
+        let (result, emptied) = match &mut self.transport {
+            Transport::Plain(stream) => {
+                let result = stream.read(into);
+                // Edge-triggered: what comes after a short read makes a new edge, but for the end.
+                let emptied = matches!(result, Ok(n) if n < into.len()) && !self.read_closed;
+                (result, emptied)
+            }
+            // It may hold plain bytes that no edge will tell of: read on until it and the kernel have none.
+            Transport::Through(through) => (through.read(into), false),
+        };
+        match &result {
+            Ok(0) => self.readable = false,
+            Ok(_) => self.readable &= !emptied,
+            Err(error) => self.readable &= error.kind() != io::ErrorKind::WouldBlock,
         }
+        result
     }
 
+    /// # Errors
+    /// `WouldBlock`: nothing was taken, and a word will come when something may be.
     #[inline]
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.transport {
-            Transport::Plain(stream) => stream.write(bytes),
+            Transport::Plain(stream) => {
+                let result = stream.write(bytes);
+                self.wants_write = would_block(&result);
+                result
+            }
+            Transport::Through(through) => {
+                let result = through.write(bytes);
+                self.wants_write = would_block(&result) || through.is_blocked();
+                result
+            }
+        }
+    }
+
+    /// Whether bytes that were written still wait here, and not in the kernel.
+    #[inline]
+    pub(super) fn owes_wire(&self) -> bool {
+        match &self.transport {
+            Transport::Plain(_) => false,
+            Transport::Through(through) => through.owes_wire(),
+        }
+    }
+
+    /// The engine has done with it. True if it must live on until its last bytes are with the kernel.
+    pub(super) fn end(&mut self) -> bool {
+        match &mut self.transport {
+            Transport::Plain(_) => false,
+            Transport::Through(through) => {
+                let owes = through.end();
+                self.wants_write = through.is_blocked();
+                owes
+            }
+        }
+    }
+
+    /// An edge: the kernel takes bytes again. True if somebody waits for that.
+    #[inline]
+    pub(super) fn may_write(&mut self) -> bool {
+        if let Transport::Through(through) = &mut self.transport {
+            through.unblock();
+        }
+        core::mem::take(&mut self.wants_write)
+    }
+
+    /// After a read. True if somebody waits to write, and not for the kernel: a transform was waiting for
+    /// its other side, which may have said now what it waited for. Or reading has left it with a word of its
+    /// own that the kernel did not take: then its edge is waited for from now on.
+    #[inline]
+    pub(super) fn may_write_after_read(&mut self) -> bool {
+        match &mut self.transport {
+            Transport::Plain(_) => false,
+            Transport::Through(through) if through.is_blocked() => {
+                self.wants_write = true;
+                false
+            }
+            Transport::Through(_) => core::mem::take(&mut self.wants_write),
         }
     }
 
@@ -112,4 +208,8 @@ impl Socket {
             list.push(party);
         }
     }
+}
+
+fn would_block(result: &io::Result<usize>) -> bool {
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

@@ -8,6 +8,24 @@ use mio::{Registry, Token};
 use super::INTEREST;
 use super::socket::Socket;
 use crate::base::{ClientId, UpstreamId};
+use crate::engine::Party;
+
+/// Both sides' sockets.
+#[derive(Default)]
+pub(super) struct Sockets {
+    pub(super) clients: Table<ClientId>,
+    pub(super) upstreams: Table<UpstreamId>,
+}
+
+impl Sockets {
+    #[inline]
+    pub(super) fn get(&mut self, party: Party) -> Option<&mut Socket> {
+        match party {
+            Party::Client(id) => self.clients.get(id),
+            Party::Upstream(id) => self.upstreams.get(id),
+        }
+    }
+}
 
 pub(super) struct Table<I> {
     sockets: Vec<Option<(I, Socket)>>,
@@ -65,12 +83,9 @@ impl<I: Index> Table<I> {
         self.sockets.get_mut(index)?.as_mut().map(|(id, socket)| (*id, socket))
     }
 
-    /// Closes the socket; epoll forgets it with the descriptor.
-    pub(super) fn remove(&mut self, id: I) {
-        if let Some(place) = self.sockets.get_mut(id.index())
-            && place.as_ref().is_some_and(|(owner, _)| *owner == id)
-        {
-            *place = None;
-        }
+    /// Takes the socket out. Dropping it closes it, and epoll forgets it with the descriptor.
+    pub(super) fn remove(&mut self, id: I) -> Option<Socket> {
+        let place = self.sockets.get_mut(id.index())?;
+        place.take_if(|(owner, _)| *owner == id).map(|(_, socket)| socket)
     }
 }

@@ -5,12 +5,14 @@ use core::time::Duration;
 
 use super::Engine;
 use super::action::CloseReason;
-use super::upstreams::{State, Step};
+use super::clients::Client;
+use super::upstreams::{Owner, State, Step};
 use crate::base::{ClientId, Time, UpstreamId};
+use crate::config::PoolConfig;
 use crate::failover::Fate;
 
 /// How often streams that wait for an upstream are looked at, and idle clients are looked for.
-const SWEEP: Duration = Duration::from_millis(20);
+pub(super) const SWEEP: Duration = Duration::from_millis(20);
 const IDLE_SWEEP: Duration = Duration::from_secs(1);
 
 impl Engine {
@@ -41,8 +43,14 @@ impl Engine {
             }
             _ => {}
         }
-        if upstream.stalled.is_some_and(|since| now.since(since) >= config.limits.stall_limit) {
+        if upstream
+            .stalled
+            .is_some_and(|since| now.since(since) + upstream.stalled_for >= config.limits.stall_limit)
+        {
             self.close_stalled(id);
+        }
+        if self.abandoned_at(id).is_some_and(|at| at <= now) {
+            return self.close_uploader(id);
         }
         if self.is_silent(id) {
             return self.lose(id, CloseReason::Silent, Fate::Lost);
@@ -64,6 +72,21 @@ impl Engine {
         self.silent_at(id).is_some_and(|at| at <= self.now)
     }
 
+    /// When a client that began to stream a request, and says no more, has had its time: it keeps an
+    /// upstream from others.
+    fn abandoned_at(&self, id: UpstreamId) -> Option<Time> {
+        let upstream = self.upstreams.get(id).filter(|u| u.uploading)?;
+        Some(upstream.last_byte + self.topology.pool(upstream.pool).config.timeouts.slow)
+    }
+
+    fn close_uploader(&mut self, id: UpstreamId) {
+        if let Some(Owner::Client { client, .. }) =
+            self.upstreams.get(id).and_then(|u| u.expected.front()).map(|e| e.owner)
+        {
+            self.close_client(client, CloseReason::Abandoned);
+        }
+    }
+
     /// When an upstream will have been silent for too long.
     fn silent_at(&self, id: UpstreamId) -> Option<Time> {
         let upstream = self.upstreams.get(id)?;
@@ -83,12 +106,16 @@ impl Engine {
         let upstreams = self.upstreams.iter::<UpstreamId>().filter_map(|(id, u)| {
             let config = &self.topology.pool(u.pool).config;
             let handshake = (u.state == State::Handshaking).then(|| u.opened + config.timeouts.handshake);
-            let stalled = u.stalled.map(|since| since + config.limits.stall_limit);
+            let stalled =
+                u.stalled.map(|since| since + config.limits.stall_limit.saturating_sub(u.stalled_for));
             let late = (!u.uploading && u.reading)
                 .then(|| u.waits.oldest_unjudged().map(|at| at + config.timeouts.request))
                 .flatten();
             let silent = if u.state == State::Connecting { None } else { self.silent_at(id) };
-            [handshake, stalled, late, silent, u.ask_role_at].into_iter().flatten().min()
+            [handshake, stalled, late, silent, u.ask_role_at, self.abandoned_at(id)]
+                .into_iter()
+                .flatten()
+                .min()
         });
         let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + SWEEP);
         let idle = self.idle_sweep();
@@ -96,28 +123,33 @@ impl Engine {
     }
 
     fn idle_sweep(&self) -> Option<Time> {
-        let wanted = self.topology.pools.iter().any(|p| p.config.timeouts.client_idle > Duration::ZERO);
-        wanted.then(|| self.idle_swept + IDLE_SWEEP)
+        let wanted = |pool: &PoolConfig| pool.timeouts.client_idle > Duration::ZERO || !pool.users.is_empty();
+        self.topology.pools.iter().any(|p| wanted(&p.config)).then(|| self.idle_swept + IDLE_SWEEP)
     }
 
-    /// Clients that said nothing for `client_idle` and are owed nothing.
+    /// Clients that said nothing for `client_idle` and are owed nothing, and those that have not
+    /// authenticated within `handshake`.
     fn expire_idle(&mut self) {
         let now = self.now;
         if self.idle_sweep().is_none_or(|at| at > now) {
             return;
         }
         self.idle_swept = now;
-        let idle: Vec<ClientId> = self
-            .clients
-            .iter()
-            .filter(|(_, c)| {
-                let limit = self.topology.pool(c.pool).config.timeouts.client_idle;
-                limit > Duration::ZERO && c.settled() && now.since(c.session.last) >= limit
-            })
-            .map(|(id, _)| id)
-            .collect();
-        for id in idle {
-            self.close_client(id, CloseReason::Idle);
+        let reason = |c: &Client| {
+            let timeouts = &self.topology.pool(c.pool).config.timeouts;
+            let limit = timeouts.client_idle;
+            let idle = limit > Duration::ZERO && c.settled() && now.since(c.session.last) >= limit;
+            let late = !c.authenticated && now.since(c.session.opened) >= timeouts.handshake;
+            match () {
+                () if late => Some(CloseReason::Handshake),
+                () if idle => Some(CloseReason::Idle),
+                () => None,
+            }
+        };
+        let over: Vec<(ClientId, CloseReason)> =
+            self.clients.iter().filter_map(|(id, c)| Some((id, reason(c)?))).collect();
+        for (id, reason) in over {
+            self.close_client(id, reason);
         }
     }
 }

@@ -19,10 +19,14 @@ use crate::topology::{Health, Node, NodeFailure, NodeState, Observation, Pool, R
 
 /// How soon a believed primary is tried, or asked for its role, again: it must not wait for a back-off,
 /// and an address that refuses must not be hammered.
-pub(super) const PRIMARY_RETRY: Duration = Duration::from_millis(20);
+const PRIMARY_RETRY: Duration = Duration::from_millis(20);
 /// The back-off of other nodes: doubled from the first to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);
+/// Upstreams to a node above `max_upstreams` that only a shared one may be, while there is none.
+const RESERVED: usize = 4;
+/// An upstream that lasted as long as this has worked.
+const WORKED_AFTER: Duration = Duration::from_millis(500);
 /// Upstreams kept beside the shared one once they are idle again.
 const SPARE: usize = 8;
 
@@ -39,6 +43,8 @@ pub(crate) struct PoolState {
 pub(crate) struct Routes {
     pub(crate) primary: Option<UpstreamId>,
     pub(crate) replicas: Vec<UpstreamId>,
+    /// The primary that was believed last, also while none is.
+    believed: Option<NodeId>,
 }
 
 /// What a worker has to one node.
@@ -63,16 +69,14 @@ pub(crate) struct Link {
 impl Engine {
     /// Takes a new topology: deposed and removed nodes are left, new ones connected to, routes made anew.
     pub(super) fn reconcile(&mut self, topology: Arc<Topology>) {
-        let before = core::mem::replace(&mut self.topology, topology);
+        self.topology = topology;
         let pools: Vec<Arc<Pool>> = self.topology.pools.clone();
         for pool in &pools {
             if self.pools.len() <= usize::from(pool.id.0) {
                 self.pools.push(PoolState::new(&self.registry, pool));
             }
             self.follow_nodes(pool);
-            if let Some(old) = before.pools.get(usize::from(pool.id.0)) {
-                self.leave_deposed(old, pool);
-            }
+            self.leave_deposed(pool);
             for shard in &pool.shards {
                 self.ask_believed(pool, shard.id);
                 self.connect_shard(pool, shard.id);
@@ -85,10 +89,7 @@ impl Engine {
     fn follow_nodes(&mut self, pool: &Pool) {
         let state = &mut self.pools[usize::from(pool.id.0)];
         for node in &pool.nodes {
-            if !state.links.contains_key(&node.id) {
-                let link = Link::new(&self.registry, pool, node);
-                state.links.insert(node.id, link);
-            }
+            state.links.entry(node.id).or_insert_with(|| Link::new(&self.registry, pool, node));
         }
         let moved: Vec<NodeId> = state
             .links
@@ -109,21 +110,24 @@ impl Engine {
             if had.is_some() {
                 self.leave(pool.id, id);
             }
-            if pool.node(id).is_none() {
-                self.pools[usize::from(pool.id.0)].links.remove(&id);
+            if pool.node(id).is_none()
+                && let Some(link) = self.pools[usize::from(pool.id.0)].links.remove(&id)
+            {
+                link.counters.connections.set(0);
             }
         }
     }
 
     /// Where another primary is believed than before, the old one's upstreams end at once, and what is
     /// in flight on them does not count.
-    fn leave_deposed(&mut self, old: &Pool, new: &Pool) {
-        for shard in &new.shards {
-            let was = old.shards.get(usize::from(shard.id.0)).and_then(|s| s.primary);
-            if let (Some(was), Some(is)) = (was, shard.primary)
+    fn leave_deposed(&mut self, pool: &Pool) {
+        for shard in &pool.shards {
+            let Some(is) = shard.primary else { continue };
+            let routes = &mut self.pools[usize::from(pool.id.0)].routes[usize::from(shard.id.0)];
+            if let Some(was) = routes.believed.replace(is)
                 && was != is
             {
-                for id in self.upstreams_of(new.id, was) {
+                for id in self.upstreams_of(pool.id, was) {
                     self.lose(id, CloseReason::Deposed, Fate::Deposed);
                 }
             }
@@ -198,7 +202,9 @@ impl Engine {
         while let Some(id) = link.spare.pop() {
             if self.upstreams.get(id).is_some_and(Upstream::is_ready) {
                 link.shared = Some(id);
-                return;
+                let shard = link.shard;
+                self.reroute(pool, shard);
+                return self.release(pool, shard);
             }
         }
         let on_its_way = self.upstreams.iter::<UpstreamId>().any(|(_, u)| {
@@ -216,12 +222,22 @@ impl Engine {
     pub(super) fn connect(&mut self, pool: PoolId, node: NodeId, lane: Lane) -> Option<UpstreamId> {
         let config = &self.topology.pool(pool).config;
         let (limit, within) = (config.limits.max_upstreams, config.timeouts.connect);
-        if self.pools[usize::from(pool.0)].links.get(&node)?.count >= limit {
+        let link = self.pools[usize::from(pool.0)].links.get(&node)?;
+        // Streams and slow readers of large replies must leave room for everybody's upstream.
+        let room = if lane == Lane::Shared && link.shared.is_none() { limit + RESERVED } else { limit };
+        if link.count >= room {
             self.close_spare(pool, node, lane);
         }
         let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
         let to = link.to?;
-        if link.count >= limit || link.retry_at.is_some_and(|at| at > self.now) {
+        if link.retry_at.is_some_and(|at| at > self.now) {
+            return None;
+        }
+        if link.count >= room {
+            if lane == Lane::Shared {
+                link.retry_at = Some(self.now + RETRY_LAST);
+                self.stall_slow_readers(pool, node);
+            }
             return None;
         }
         link.retry_at = None;
@@ -243,6 +259,24 @@ impl Engine {
         if let Some(id) = idle {
             self.lose(id, CloseReason::Spare, Fate::Lost);
         }
+    }
+
+    /// Nobody but the readers of large replies has an upstream to this node, and it may have no more:
+    /// whoever reads slowly makes others wait from now on, even with nobody behind it.
+    fn stall_slow_readers(&mut self, pool: PoolId, node: NodeId) {
+        let now = self.now;
+        for id in self.upstreams_of(pool, node) {
+            if let Some(upstream) = self.upstreams.get_mut(id).filter(|u| !u.reading) {
+                upstream.stalled.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Whether there is no upstream for everybody's requests to a node, and it may have no more.
+    pub(super) fn is_short_of_upstreams(&self, pool: PoolId, node: NodeId) -> bool {
+        let limit = self.topology.pool(pool).config.limits.max_upstreams;
+        let link = self.pools[usize::from(pool.0)].links.get(&node);
+        link.is_some_and(|l| l.shared.is_none() && l.count > limit)
     }
 
     /// A handshake is a list of internal entries in the upstream's own queue; it ends with ROLE.
@@ -288,6 +322,10 @@ impl Engine {
         let failed = reply.first() == Some(&b'-');
         match step {
             Step::NoEvict => {}
+            // A node that has no place left says so to the first thing that it is asked.
+            Step::Auth | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
+                self.refused(id, NodeFailure::Connect);
+            }
             Step::Auth | Step::Select if failed => self.refused(id, NodeFailure::Refused),
             Step::Auth | Step::Select => {}
             Step::Role if failed && reply.starts_with(b"-LOADING") => self.refused(id, NodeFailure::Loading),
@@ -321,7 +359,7 @@ impl Engine {
         if changed {
             self.actions.push_back(Action::Report(Observation::RoleSeen { pool, node, role }));
         }
-        upstream.resting = false;
+        let rested = core::mem::take(&mut upstream.resting);
         self.judge_doubted(id, !primary);
         if primary {
             self.wake_streams();
@@ -331,14 +369,15 @@ impl Engine {
         } else {
             self.reroute(pool, shard);
         }
-        self.release(pool, shard);
+        if changed || rested {
+            self.release(pool, shard);
+        }
     }
 
     fn became_ready(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get(id) else { return };
         let (pool, node, shard, lane) = (upstream.pool, upstream.node, upstream.shard, upstream.lane);
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
-        link.failures = 0;
         link.told_failure = false;
         match lane {
             Lane::Shared if link.shared.is_none() => link.shared = Some(id),
@@ -363,7 +402,9 @@ impl Engine {
         let mut replicas = core::mem::take(&mut state.routes[usize::from(shard.0)].replicas);
         replicas.clear();
         replicas.extend(snapshot.members(shard).filter(|n| serves_reads(n)).filter_map(ready));
-        state.routes[usize::from(shard.0)] = Routes { primary, replicas };
+        let routes = &mut state.routes[usize::from(shard.0)];
+        routes.primary = primary;
+        routes.replicas = replicas;
     }
 
     /// Nothing new is put on this upstream.
@@ -398,6 +439,7 @@ impl Engine {
         }
         upstream.private = false;
         let lane = upstream.lane;
+        self.read_upstream_on(id);
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
         let spare = match lane {
             Lane::Shared if link.shared.is_none() => {
@@ -449,7 +491,9 @@ impl Engine {
         self.actions.push_back(Action::Close { party: Party::Upstream(id), reason });
         let snapshot = Arc::clone(self.topology.pool(pool));
         let name = snapshot.node(node).map_or("gone".to_owned(), |n| n.address.to_string());
-        let worked = upstream.is_ready() || upstream.state == State::Draining;
+        let was_ready = upstream.is_ready() || upstream.state == State::Draining;
+        // One that is closed as soon as it is ready must not be made anew at the speed of the network.
+        let worked = was_ready && self.now.since(upstream.opened) >= WORKED_AFTER;
         let state = &mut self.pools[usize::from(pool.0)];
         state.counters.upstream_closed(node, &name, reason.label());
         if let Some(link) = state.links.get_mut(&node) {
@@ -457,11 +501,16 @@ impl Engine {
             link.counters.connections.set(link.count as i64);
             let believed = snapshot.shard(shard).primary == Some(node);
             link.back_off(believed, worked, self.now, &mut self.random);
+            if let Some(at) = link.retry_at {
+                self.due_by(at);
+            }
         }
         for client in core::mem::take(&mut upstream.waiting) {
             self.resume(client, Pause::UPSTREAM);
         }
+        self.release_feeder(upstream.feeder.take());
         self.judge_lost(id, &mut upstream, fate);
+        // Nobody will tell any more what the node's role was: its scripts' errors are passed on.
         self.judge_doubted(id, false);
         upstream.out.clear(&mut self.buffers);
         self.release(pool, shard);

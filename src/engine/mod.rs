@@ -40,7 +40,7 @@ pub use action::{Action, CloseReason, Lost, Party};
 
 use crate::base::{ClientId, ListenerId, PoolId, ShardId, Time, UpstreamId};
 use crate::config::{ReadPolicy, Route};
-use crate::metrics::Registry;
+use crate::metrics::{Gauge, Registry};
 use crate::resp::Span;
 use crate::topology::{ProcessFacts, Topology};
 use buffers::BufferPool;
@@ -77,6 +77,8 @@ pub struct Engine {
     clients: Slab<Client>,
     upstreams: Slab<Upstream>,
     pools: Vec<PoolState>,
+    /// Clients of each listener.
+    connected: Vec<Gauge>,
     gathers: Gathers,
     hold: Hold,
     buffers: BufferPool,
@@ -100,6 +102,8 @@ pub struct Engine {
     streams: Vec<ClientId>,
     /// Clients whose streamed request waits for its road or an upstream.
     waiting_streams: Vec<ClientId>,
+    /// Clients whose held requests to a shard may stand in the wrong order.
+    unsorted: Vec<(ClientId, ShardId)>,
     /// Clients that are not read because the waiting place is crowded.
     crowded: Vec<ClientId>,
     idle_swept: Time,
@@ -110,6 +114,7 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(setting: Setting) -> Engine {
+        let connected = counters::connected(&setting.registry, &setting.topology);
         let mut engine = Engine {
             now: setting.now,
             turn: 0,
@@ -122,6 +127,7 @@ impl Engine {
             clients: Slab::new(),
             upstreams: Slab::new(),
             pools: Vec::new(),
+            connected,
             gathers: Gathers::new(),
             hold: Hold::default(),
             buffers: BufferPool::default(),
@@ -136,6 +142,7 @@ impl Engine {
             parts: Vec::new(),
             streams: Vec::new(),
             waiting_streams: Vec::new(),
+            unsorted: Vec::new(),
             crowded: Vec::new(),
             idle_swept: setting.now,
             streams_swept: setting.now,
@@ -183,6 +190,7 @@ impl Engine {
             partial: None,
             stream: None,
             session: Box::new(session),
+            gathered: 0,
             held: 0,
             listener,
             pool: pool_id,
@@ -198,7 +206,9 @@ impl Engine {
             parsed: 0,
             turn: 0,
         });
-        if !counted {
+        if counted {
+            self.connected[usize::from(listener.0)].add(1);
+        } else {
             self.refuse_client(id);
         }
         id
@@ -302,6 +312,11 @@ impl Engine {
             return Some(self.now);
         }
         self.next_due
+    }
+
+    /// Something will be due at `at` that was not known when the turn's end was reckoned.
+    fn due_by(&mut self, at: Time) {
+        self.next_due = Some(self.next_due.map_or(at, |due| due.min(at)));
     }
 
     /// Closes what serves nobody: for a driver that is told to stop. Clients that are owed something

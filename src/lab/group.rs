@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use crate::base::Address;
 use crate::lab::ports::try_lock;
 use crate::lab::sentinel_conf::{SentinelFile, SentinelView};
-use crate::lab::{Home, LabError, NodeOptions, Program, Relay, Server, wait_for, wait_until};
+use crate::lab::{Flavour, Home, LabError, NodeOptions, Program, Relay, Server, wait_for, wait_until};
 use crate::resp::Value;
 
 /// How long a group may have to wait for others to end.
@@ -54,14 +54,22 @@ impl Options {
         Ok(Options::with(ketch, Program::redis()?))
     }
 
+    /// One shard with two replicas and three Sentinels, all on that executable.
     pub fn with(ketch: impl Into<PathBuf>, program: Program) -> Options {
+        // A Sentinel pings a primary that it has just switched to for the first time after up to a
+        // second. With down-after at one second, Valkey's (9.1) was seen to take that for silence and to
+        // fail over again at once.
+        let down_after = match program.flavour {
+            Flavour::Redis => Duration::from_millis(1000),
+            Flavour::Valkey => Duration::from_millis(1500),
+        };
         Options {
             ketch: ketch.into(),
             program,
             shards: 1,
             replicas: 2,
             sentinels: 3,
-            down_after: Duration::from_secs(1),
+            down_after,
             failover_timeout: Duration::from_secs(5),
             password: None,
             sentinel_password: None,
@@ -92,6 +100,7 @@ impl Shard {
         &self.name
     }
 
+    /// All of them, whatever their role and state; the first one was the first primary.
     pub fn nodes(&self) -> &[Server] {
         &self.nodes
     }
@@ -121,10 +130,12 @@ impl Group {
         Ok(group)
     }
 
+    /// Where it runs: for starting a Ketch beside it, and for free ports.
     pub fn home(&self) -> &Home {
         &self.home
     }
 
+    /// In the order of their numbers.
     pub fn shards(&self) -> &[Shard] {
         &self.shards
     }
@@ -134,6 +145,7 @@ impl Group {
         &self.shards[shard].nodes
     }
 
+    /// All of them, also dead ones.
     pub fn sentinels(&self) -> &[Server] {
         &self.sentinels
     }

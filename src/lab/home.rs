@@ -42,6 +42,7 @@ impl Home {
         Ok(Home { inner: Arc::new(Inner { folder, ports: Mutex::new(ports), guard }) })
     }
 
+    /// Where everything of it lies; readable by this user only.
     pub fn folder(&self) -> &Path {
         &self.inner.folder
     }

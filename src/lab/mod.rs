@@ -7,7 +7,7 @@
 //! - `process`, `server`, `program`: one process; one Redis or Sentinel; which executable it is.
 //! - `group`, `sentinel_conf`: shards of primaries and replicas, with the Sentinels that watch them.
 //! - `relay`: a link that can be slow, silent or cut.
-//! - `traffic`, `ledger`, `counts`: numbered writes, and what must be found of them afterwards.
+//! - `traffic`, `link`, `ledger`, `counts`: numbered writes, and what must be found of them afterwards.
 //! - `client`: a small blocking client. `wait`: waiting for a condition, with a limit.
 //!
 //! Deliberately absent: anything that knows Ketch beyond its address, and any imitation of Redis.
@@ -19,6 +19,7 @@ mod group;
 mod guard;
 mod home;
 mod ledger;
+mod link;
 mod ports;
 mod process;
 mod program;

@@ -56,7 +56,10 @@ impl Ports {
 /// Locks a file that stands for something only one process of this machine may have. `None` where
 /// somebody has it, or where the file belongs to a user who keeps it from us.
 pub(crate) fn try_lock(name: &str) -> io::Result<Option<File>> {
-    let file = match OpenOptions::new().write(true).create(true).truncate(false).open(folder()?.join(name)) {
+    let path = folder()?.join(name);
+    let created = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+    // Another user's file: a lock needs no more than reading.
+    let file = match created.or_else(|_| File::open(&path)) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
         Err(e) => return Err(e),

@@ -78,10 +78,12 @@ impl Process {
         self.home.guard().started(pid).map_err(LabError::io("tell the guard"))
     }
 
+    /// The name of its folder, for messages.
     pub fn name(&self) -> &str {
         &self.name
     }
 
+    /// Its working folder, with its log and its files.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

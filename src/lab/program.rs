@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::lab::LabError;
 
+/// Which project a server is of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flavour {
     Redis,

@@ -82,6 +82,7 @@ impl Server {
         Ok(Server { process, port, announced, password })
     }
 
+    /// Waits for the first PONG; the error quotes the log.
     pub fn wait_until_it_answers(&self) -> Result<(), LabError> {
         let what = format!("{} answers PING on port {}", self.name(), self.port);
         let asked = || self.ask(&["PING"]).is_ok_and(|reply| reply.text() == Some("PONG"));
@@ -103,10 +104,12 @@ impl Server {
         }
     }
 
+    /// As `shard1-node2` or `sentinel1` in a group.
     pub fn name(&self) -> &str {
         self.process.name()
     }
 
+    /// Where it really listens, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -121,14 +124,17 @@ impl Server {
         &self.announced
     }
 
+    /// The process, for what is not specific to Redis.
     pub fn process(&self) -> &Process {
         &self.process
     }
 
+    /// The process's number while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.process.pid()
     }
 
+    /// Also true while it is paused.
     pub fn is_running(&self) -> bool {
         self.process.is_running()
     }

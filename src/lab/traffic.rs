@@ -7,21 +7,18 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime};
 
-use crate::lab::Client;
 use crate::lab::counts::{Counts, Verdict};
 use crate::lab::ledger::{Finding, Ledger, Told};
+use crate::lab::link::{Link, Outcome, REST};
 use crate::resp::Value;
 
 /// One write in so many is an increment.
 const INCREMENTS: u64 = 4;
-/// Between attempts to connect, and while paused.
-const REST: Duration = Duration::from_millis(20);
 /// Keys that are read back in one pipeline.
 const BATCH: usize = 64;
 /// How long `verify` tries to read everything.
@@ -112,6 +109,7 @@ struct Desk {
 }
 
 impl Traffic {
+    /// Starts all threads; they connect by themselves, again and again.
     pub fn start(options: TrafficOptions) -> Traffic {
         let run = run_name();
         let prefix =
@@ -163,6 +161,7 @@ impl Traffic {
         self.shared.desks.iter().all(|desk| lock(&desk.last).is_some_and(|at| at > moment))
     }
 
+    /// True between `pause` and `resume`.
     pub fn is_paused(&self) -> bool {
         self.shared.paused.load(Ordering::Relaxed)
     }
@@ -172,6 +171,7 @@ impl Traffic {
         self.shared.paused.store(true, Ordering::Relaxed);
     }
 
+    /// Goes on after `pause`.
     pub fn resume(&self) {
         self.shared.forget_gaps();
         self.shared.paused.store(false, Ordering::Relaxed);
@@ -264,72 +264,6 @@ impl Shared {
                 verdict.miscounted(lock(&desk.ledger).counter.found(count));
             }
             _ => verdict.unread += 1,
-        }
-    }
-}
-
-/// A connection that is made anew after it broke.
-struct Link {
-    address: SocketAddr,
-    password: Option<String>,
-    limit: Duration,
-    client: Option<Client>,
-}
-
-/// What became of one request.
-enum Outcome {
-    Reply(Value),
-    /// No connection: it was not sent.
-    NotSent(io::Error),
-    /// Sent, and then the connection broke or the time was over.
-    Broken(io::Error),
-}
-
-impl Link {
-    fn new(options: &TrafficOptions) -> Link {
-        let TrafficOptions { address, password, limit, .. } = options.clone();
-        Link { address, password, limit, client: None }
-    }
-
-    fn connected(&mut self) -> io::Result<&mut Client> {
-        if self.client.is_none() {
-            let mut client = Client::connect(self.address, self.limit)?;
-            if let Some(password) = &self.password
-                && let Value::Error(text) = client.ask(&["AUTH", password])?
-            {
-                return Err(io::Error::other(text));
-            }
-            self.client = Some(client);
-        }
-        self.client.as_mut().ok_or(io::ErrorKind::NotConnected.into())
-    }
-
-    fn ask(&mut self, args: &[&str]) -> Outcome {
-        let client = match self.connected() {
-            Ok(client) => client,
-            Err(e) => return Outcome::NotSent(e),
-        };
-        match client.ask(args) {
-            Ok(value) => Outcome::Reply(value),
-            Err(e) => {
-                self.client = None;
-                Outcome::Broken(e)
-            }
-        }
-    }
-
-    /// Reads until no reply is an error, or the time is over.
-    fn read_back(&mut self, gets: &[Vec<String>], until: Instant) -> Option<Vec<Value>> {
-        loop {
-            match self.connected().and_then(|client| client.pipeline(gets)) {
-                Ok(values) if !values.iter().any(Value::is_error) => return Some(values),
-                Ok(_) => {}
-                Err(_) => self.client = None,
-            }
-            if Instant::now() >= until {
-                return None;
-            }
-            thread::sleep(REST);
         }
     }
 }

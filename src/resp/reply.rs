@@ -10,8 +10,12 @@
 
 use crate::resp::number::{self, Digits};
 
-/// How deep replies may nest. COMMAND DOCS, the deepest of Redis's own, needs fewer than ten.
-const MAX_DEPTH: usize = 32;
+/// How deep replies may nest without memory of their own. COMMAND DOCS, the deepest of Redis's own, needs
+/// fewer than ten.
+const NEAR_DEPTH: usize = 32;
+/// How deep they may nest at all. A script may build tables in tables as deep as Lua's stack allows, some
+/// thousands; refusing those would close a connection that others share.
+const MAX_DEPTH: usize = 65_536;
 
 /// The bytes are no RESP; the connection they came from cannot be used any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -45,11 +49,13 @@ enum Phase {
 }
 
 /// Finds the ends of replies, one after the other; each byte is given once.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ReplyScanner {
     /// Elements that each open aggregate still lacks, the outermost first. An attribute is an aggregate
     /// that ends with the reply it belongs to.
-    lacking: [u64; MAX_DEPTH],
+    lacking: [u64; NEAR_DEPTH],
+    /// The same for those beyond.
+    deep: Vec<u64>,
     /// Bytes of the body that have yet to come.
     body: u64,
     /// Bytes of the whole reply if it is a bulk whose header was read, else 0.
@@ -58,11 +64,11 @@ pub struct ReplyScanner {
     kind: u8,
     /// Bytes of the present header line so far.
     header: u8,
-    depth: u8,
+    depth: u32,
     phase: Phase,
 }
 
-const _: () = assert!(size_of::<ReplyScanner>() <= 320);
+const _: () = assert!(size_of::<ReplyScanner>() <= 352);
 
 impl ReplyScanner {
     /// Takes more bytes, up to the end of a reply. After an error the connection is to be closed.
@@ -233,9 +239,11 @@ impl ReplyScanner {
             None => Err(BAD_LENGTH),
             Some(0) => Ok(true),
             Some(elements) => {
-                let lacking =
-                    self.lacking.get_mut(usize::from(self.depth)).ok_or(ReplyError("nested too deeply"))?;
-                *lacking = elements;
+                match self.lacking.get_mut(self.depth as usize) {
+                    Some(lacking) => *lacking = elements,
+                    None if self.depth as usize == MAX_DEPTH => return Err(ReplyError("nested too deeply")),
+                    None => self.deep.push(elements),
+                }
                 self.depth += 1;
                 Ok(false)
             }
@@ -245,10 +253,17 @@ impl ReplyScanner {
     /// An element has ended: whether the whole reply has.
     #[inline]
     fn reply_done(&mut self) -> bool {
-        while let Some(innermost) = usize::from(self.depth).checked_sub(1) {
-            self.lacking[innermost] -= 1;
-            if self.lacking[innermost] > 0 {
+        while self.depth > 0 {
+            let innermost = match self.deep.last_mut() {
+                Some(lacking) => lacking,
+                None => &mut self.lacking[self.depth as usize - 1],
+            };
+            *innermost -= 1;
+            if *innermost > 0 {
                 return false;
+            }
+            if self.deep.pop().is_some() && self.deep.is_empty() {
+                self.deep = Vec::new();
             }
             self.depth -= 1;
         }
@@ -351,7 +366,9 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded() {
-        check(&[b"*1\r\n".repeat(MAX_DEPTH), b"*0\r\n".to_vec()].concat());
+        check(&[b"*1\r\n".repeat(NEAR_DEPTH + 8), b"*0\r\n".to_vec()].concat());
+        let deepest = [b"*1\r\n".repeat(MAX_DEPTH), b"*0\r\n".to_vec()].concat();
+        assert_eq!(ReplyScanner::default().advance(&deepest), ReplyScan::Done(deepest.len()));
         check_refused(&b"*1\r\n".repeat(MAX_DEPTH + 1), ReplyError("nested too deeply"));
         check_refused(&b"|0\r\n".repeat(MAX_DEPTH + 1), ReplyError("nested too deeply"));
     }

@@ -97,6 +97,8 @@ impl Server {
                 observations: sender.clone(),
                 mailboxes: Arc::clone(&mailboxes),
                 listeners: listeners.take().unwrap_or_default(),
+                // Everybody speaks plainly.
+                doors: Arc::new(|_| None),
             };
             workers.push(start_worker(setting)?);
         }
@@ -128,14 +130,15 @@ impl Server {
                 tracing::error!(event = "process.no_signals", "signals can't be heard");
                 return false;
             };
+            tokio::spawn(ignore_hangups());
             let workers_end = tokio::task::spawn_blocking(move || join(workers));
             tokio::pin!(workers_end);
             tokio::select! {
                 _ = term.recv() => {}
                 _ = interrupt.recv() => {}
-                ended = &mut workers_end => {
+                _ = &mut workers_end => {
                     tracing::error!(event = "process.worker_ended", "a worker ended by itself");
-                    return ended.unwrap_or(false) && false;
+                    return false;
                 }
             }
             facts.leave();
@@ -155,6 +158,17 @@ impl Server {
         runtime.shutdown_timeout(Duration::from_secs(1));
         tracing::info!(event = "process.stopped", clean, "stopped");
         if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+/// SIGHUP, by which people ask other servers to read their configuration anew, must not end this one.
+async fn ignore_hangups() {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        tracing::warn!(
+            event = "config.not_reloaded",
+            "SIGHUP: reloading is not built yet; restart to reload"
+        );
     }
 }
 

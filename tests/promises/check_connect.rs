@@ -1,6 +1,8 @@
 //! `ketch check --connect` explains what stands between Ketch and its servers; `ketch where` finds
 //! them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what cannot go on says where")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;

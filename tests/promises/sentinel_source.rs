@@ -1,6 +1,8 @@
 //! The control plane against real Sentinels and nodes: who is the primary, who may serve reads, and
 //! how soon it is known after something died.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -153,7 +155,7 @@ fn a_promoted_node_is_believed_as_soon_as_a_sentinel_names_it() {
     println!("believed {:?} after this test heard of it", known.elapsed());
     assert!(known.elapsed() < Duration::from_secs(1));
     assert_eq!((plane.gate(), plane.role(old)), (Gate::Open, Some(Role::Deposed)));
-    assert_eq!(plane.pool().facts.failovers.load(Ordering::Relaxed), 1);
+    assert_eq!(plane.pool().failovers(), 1);
 
     plane.wait("the other replica follows the new primary", |p| p.readers() == 1);
     old.restart().unwrap();
@@ -165,6 +167,23 @@ fn a_promoted_node_is_believed_as_soon_as_a_sentinel_names_it() {
 fn named(sentinel: &Server) -> Option<u16> {
     let reply = sentinel.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "shard1"]).ok()?;
     u16::try_from(reply.elements()?[1].number()?).ok()
+}
+
+#[test]
+fn after_a_planned_failover_the_old_primary_is_deposed_although_it_still_claims() {
+    let group = Group::start(&Options::new(KETCH).unwrap()).unwrap();
+    let plane = follow(&group, NodeAuth::default());
+    plane.wait_until_whole(2);
+    let old = group.primary(0).unwrap();
+    group.sentinel_failover(0).unwrap();
+    plane.wait("another is believed", |p| p.primary().is_some_and(|port| port != old.port()));
+    // Sentinel turns the old primary into a replica some ten seconds later.
+    assert!(old.says_master());
+    assert_eq!((plane.gate(), plane.role(old)), (Gate::Open, Some(Role::Deposed)));
+    plane.wait_until_whole(2);
+    assert_eq!(plane.role(old), Some(Role::Replica));
+    assert_eq!(plane.pool().failovers(), 1);
+    group.check_tilt().unwrap();
 }
 
 #[test]

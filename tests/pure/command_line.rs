@@ -1,5 +1,7 @@
 //! The command line: what each verb prints where, and with which exit code. No server is asked.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what cannot go on says where")]
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -70,9 +72,13 @@ fn the_version_is_one_line() {
 fn a_good_file_is_fine_in_each_way_of_asking() {
     let folder = Folder::new("good");
     let file = folder.file(GOOD);
-    for args in
-        [&["check", "-c", &file][..], &["-t", "-c", &file], &["-c", &file, "check"], &["-c", &file, "-t"]]
-    {
+    for args in [
+        &["check", "-c", &file][..],
+        &["-t", "-c", &file],
+        &["-c", &file, "check"],
+        &["-c", &file, "-t"],
+        &["-t", "run", "-c", &file],
+    ] {
         let said = ketch(args);
         assert_eq!(code(&said), 0, "{}", err(&said));
         assert!(out(&said).ends_with("is fine: pool main has 2 shards and 1 listener\n"), "{}", out(&said));

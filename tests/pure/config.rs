@@ -3,6 +3,8 @@
 //!
 //! With `KETCH_BLESS=1` the expected texts are written anew; look at the difference before committing.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what cannot go on says where")]
+
 mod manual;
 
 use std::path::PathBuf;

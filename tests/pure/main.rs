@@ -2,6 +2,7 @@
 
 mod command_line;
 mod config;
+mod engine_noise;
 mod failover;
 mod metrics;
 mod placement;

@@ -3,10 +3,11 @@
 use core::ops::Range;
 
 use super::sentinel::Replica;
-use super::{Credentials, mapped, node, sentinel};
+use super::{Credentials, node, sentinel};
 use crate::base::Address;
 use crate::cli::asker::NoReply;
 use crate::config::{Code, Diagnostic, PoolConfig, ShardConfig};
+use crate::failover::mapped;
 
 /// Where a text stands in the file, if it does so in quotes.
 pub(super) fn span(text: &str, written: &str) -> Option<Range<usize>> {
@@ -87,7 +88,7 @@ pub(super) fn announced(
     trouble: &node::Trouble,
 ) -> Diagnostic {
     let address = &spoken.node.announced;
-    let target = mapped(pool, address);
+    let target = mapped(&pool.address_map, address);
     let name = format!("{} {target} of '{}'", spoken.role, spoken.shard.name);
     let diagnostic = match trouble {
         node::Trouble::NoReply(reason) if spoken.node.is_down => {

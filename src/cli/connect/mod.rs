@@ -16,6 +16,7 @@ use self::node::Seen;
 use self::sentinel::{Master, Replica, Told};
 use crate::base::Address;
 use crate::config::{Code, Config, Diagnostic, PoolConfig, ShardConfig, SourceConfig, nearest};
+use crate::failover::mapped;
 use crate::resp::Value;
 
 /// Servers that are asked at once.
@@ -71,16 +72,6 @@ struct Asked<'a> {
     pool: &'a PoolConfig,
     text: &'a str,
     found: Vec<Diagnostic>,
-}
-
-/// Where an announced address is connected to, by the pool's `address_map`: a rule for host and port
-/// goes before one for the host.
-pub(super) fn mapped(pool: &PoolConfig, announced: &Address) -> Address {
-    let bare = |text: &str| text.trim_matches(['[', ']']).to_owned();
-    let whole = pool.address_map.iter().find(|(from, _)| from.parse::<Address>().as_ref() == Ok(announced));
-    let rule = whole.or_else(|| pool.address_map.iter().find(|(from, _)| bare(from) == announced.host));
-    let Some((_, to)) = rule else { return announced.clone() };
-    to.parse::<Address>().unwrap_or_else(|_| Address::new(bare(to), announced.port))
 }
 
 /// Runs a question for each item, many at once, and keeps their order.
@@ -181,7 +172,8 @@ impl Asked<'_> {
     fn nodes(&mut self, shard: &ShardConfig, view: &Master, by: &str) {
         let primary = Replica { announced: view.announced.clone(), is_down: false };
         let announced: Vec<&Replica> = core::iter::once(&primary).chain(&view.replicas).collect();
-        let answers = in_parallel(&announced, |node| self.look(&mapped(self.pool, &node.announced)));
+        let answers =
+            in_parallel(&announced, |node| self.look(&mapped(&self.pool.address_map, &node.announced)));
         for (at, (node, answer)) in announced.iter().zip(answers).enumerate() {
             let role = if at == 0 { "primary" } else { "replica" };
             match answer {

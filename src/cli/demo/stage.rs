@@ -80,12 +80,9 @@ impl Stage {
         }
     }
 
-    /// An error if Ketch has ended, or a Sentinel can't be relied on any more.
+    /// An error if Ketch has ended.
     pub(crate) fn check(&self) -> Result<(), LabError> {
-        if !self.ketch.is_running() {
-            return Err(self.ketch_ended());
-        }
-        self.group.check_tilt()
+        if self.ketch.is_running() { Ok(()) } else { Err(self.ketch_ended()) }
     }
 
     pub(crate) fn with_traffic<T>(&self, ask: impl FnOnce(&mut Traffic) -> T) -> Option<T> {
@@ -168,6 +165,9 @@ impl Stage {
             for node in shard.nodes() {
                 println!("  127.0.0.1:{}  {}", node.port(), self.state_of(node, primary));
             }
+        }
+        if let Err(tilt) = self.group.check_tilt() {
+            println!("note      {tilt}");
         }
         if self.traffic.is_some() {
             println!("traffic   {}", self.counts());

@@ -76,8 +76,7 @@ impl<'a> Story<'a> {
     /// To be called just before something is broken: counts begin here, unless another failover is
     /// still being measured.
     pub(crate) fn before_fault(&mut self) {
-        let broken = self.scenes.iter().filter(|scene| !matches!(scene.state, State::Calm)).count();
-        if broken <= 1 {
+        if self.unfinished().len() <= 1 {
             self.start_window();
         }
     }
@@ -100,14 +99,26 @@ impl<'a> Story<'a> {
             println!("unread    {} keys could not be read at the end", verdict.unread);
         }
         let counts = counts.map(|_| self.stage.counts());
-        let unfinished = self.scenes.iter().any(|scene| !matches!(scene.state, State::Calm));
+        let unfinished = self.unfinished();
+        for shard in &unfinished {
+            println!("failover of {shard}: not over at the end");
+        }
         let told = counts.clone().unwrap_or_default();
         for error in &told.errors {
             println!("error     {error}");
         }
         println!("{} failovers, {told}", self.failovers);
         let clean = counts.is_none_or(|counts| counts.is_clean() && counts.acknowledged > 0);
-        clean && verdict.unread == 0 && self.missing == 0 && !unfinished
+        clean && verdict.unread == 0 && self.missing == 0 && unfinished.is_empty()
+    }
+
+    /// Shards whose failover is still under way.
+    fn unfinished(&self) -> Vec<&'a str> {
+        let shards = self.stage.group.shards().iter().zip(&self.scenes);
+        shards
+            .filter(|(_, scene)| !matches!(scene.state, State::Calm))
+            .map(|(shard, _)| shard.name())
+            .collect()
     }
 
     fn look_at(&mut self, shard: usize) -> bool {

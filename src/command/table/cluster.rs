@@ -4,217 +4,186 @@ use super::words::*;
 
 pub(super) const ROWS: &[Row] = &[
     row("asking", 1, &[FAST], &[])
-        .doc("3.0.0", "O(1)", "Signals that a cluster client is following an -ASK redirect.")
+        .doc(
+            "3.0.0",
+            "O(1)",
+            "Lets the next command of the connection reach a slot that the node is still importing.",
+        )
         .categories_are(&["@connection"])
         .later(CLUSTER),
     row("cluster", -2, &[], &[])
-        .doc("3.0.0", "Depends on subcommand.", "A container for Cluster commands.")
+        .doc("3.0.0", "that of the subcommand", "Groups what is asked of, and done to, a node of a cluster.")
         .later(CLUSTER),
     row("cluster|addslots", -3, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc(
-            "3.0.0",
-            "O(N) where N is the total number of hash slot arguments",
-            "Assigns new hash slots to a node.",
-        )
+        .doc("3.0.0", "O(N) for N slots", "Makes the node responsible for the given slots.")
         .later(CLUSTER),
     row("cluster|addslotsrange", -4, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
         .doc(
             "7.0.0",
-            "O(N) where N is the total number of the slots between the start slot and end slot arguments.",
-            "Assigns new hash slot ranges to a node.",
+            "O(N) for N slots in the ranges",
+            "Makes the node responsible for every slot of the given ranges.",
         )
         .later(CLUSTER),
     row("cluster|bumpepoch", 2, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc("3.0.0", "O(1)", "Advances the cluster config epoch.")
+        .doc("3.0.0", "O(1)", "Raises the configuration epoch of the node above all that it knows.")
         .tips(&["nondeterministic_output"])
         .later(CLUSTER),
     row("cluster|cancelslotmigrations", 2, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc(
-            "9.0.0",
-            "O(N), where N is the number of slot migration operations being cancelled.",
-            "Cancel all current ongoing slot migration operations.",
-        )
+        .doc("9.0.0", "O(N) for N migrations under way", "Stops every migration of slots that is under way.")
         .known(Known::Valkey)
         .later(CLUSTER),
     row("cluster|count-failure-reports", 3, &[ADMIN, STALE], &[])
-        .doc(
-            "3.0.0",
-            "O(N) where N is the number of failure reports",
-            "Returns the number of active failure reports for a node. No new reports are created once the \
-            node is marked as failed.",
-        )
+        .doc("3.0.0", "O(N) for N reports", "Counts the nodes that report a certain node as failing.")
         .tips(&["nondeterministic_output"])
         .later(CLUSTER),
     row("cluster|countkeysinslot", 3, &[STALE], &[])
-        .doc("3.0.0", "O(1)", "Returns the number of keys in a hash slot.")
+        .doc("3.0.0", "O(1)", "Counts the keys that the node holds in one slot.")
         .later(CLUSTER),
     row("cluster|delslots", -3, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc(
-            "3.0.0",
-            "O(N) where N is the total number of hash slot arguments",
-            "Sets hash slots as unbound for a node.",
-        )
+        .doc("3.0.0", "O(N) for N slots", "Makes the node forget who is responsible for the given slots.")
         .later(CLUSTER),
     row("cluster|delslotsrange", -4, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
         .doc(
             "7.0.0",
-            "O(N) where N is the total number of the slots between the start slot and end slot arguments.",
-            "Sets hash slot ranges as unbound for a node.",
+            "O(N) for N slots in the ranges",
+            "Makes the node forget who is responsible for every slot of the given ranges.",
         )
         .later(CLUSTER),
     row("cluster|failover", -2, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc("3.0.0", "O(1)", "Forces a replica to perform a manual failover of its primary.")
+        .doc("3.0.0", "O(1)", "Makes this replica take over from its primary.")
         .later(CLUSTER),
     row("cluster|flushslot", -3, &[WRITE, ADMIN, NO_ASYNC_LOADING], &[])
-        .doc(
-            "9.0.0",
-            "O(N) where N is the number of keys in the target slot",
-            "Removes all keys from the target slot.",
-        )
+        .doc("9.0.0", "O(N) for N keys in the slot", "Deletes every key of one slot.")
         .categories_are(&["@keyspace"])
         .known(Known::Valkey)
         .later(CLUSTER),
     row("cluster|flushslots", 2, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc("3.0.0", "O(1)", "Deletes all slots information from a node.")
+        .doc("3.0.0", "O(1)", "Makes the node give up all of its slots.")
         .later(CLUSTER),
     row("cluster|forget", 3, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc("3.0.0", "O(1)", "Removes a node from the nodes table.")
+        .doc("3.0.0", "O(1)", "Drops another node from the list of those that this one knows.")
         .later(CLUSTER),
     row("cluster|getkeysinslot", 4, &[STALE], &[])
-        .doc("3.0.0", "O(N) where N is the number of requested keys", "Returns the key names in a hash slot.")
+        .doc("3.0.0", "O(N) for N keys asked for", "Names some of the keys that the node holds in one slot.")
         .tips(&["nondeterministic_output"])
         .later(CLUSTER),
     row("cluster|getslotmigrations", 2, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
         .doc(
             "9.0.0",
-            "O(N), where N is the number of active slot import and export jobs.",
-            "Gets the status of ongoing and recently finished slot import and export operations.",
+            "O(N) for N migrations under way",
+            "Tells how far migrations of slots are, and how the latest ones ended.",
         )
         .known(Known::Valkey)
         .later(CLUSTER),
     row("cluster|help", 2, &[LOADING, STALE], &[])
-        .doc("5.0.0", "O(1)", "Returns helpful text about the different subcommands.")
+        .doc("5.0.0", "O(1)", "Explains the subcommands of CLUSTER.")
         .later(CLUSTER),
     row("cluster|info", 2, &[LOADING, STALE], &[])
-        .doc("3.0.0", "O(1)", "Returns information about the state of a node.")
+        .doc("3.0.0", "O(1)", "Tells how the cluster is, as this node sees it.")
         .tips(&["nondeterministic_output"])
         .later(CLUSTER),
     row("cluster|keyslot", 3, &[STALE], &[])
-        .doc("3.0.0", "O(N) where N is the number of bytes in the key", "Returns the hash slot for a key.")
+        .doc("3.0.0", "O(N) for N bytes of the key", "Computes the slot of a key.")
         .later(CLUSTER),
     row("cluster|links", 2, &[STALE], &[])
-        .doc(
-            "7.0.0",
-            "O(N) where N is the total number of Cluster nodes",
-            "Returns a list of all TCP links to and from peer nodes.",
-        )
+        .doc("7.0.0", "O(N) for N nodes", "Lists the connections between this node and the other nodes.")
         .tips(&["nondeterministic_output"])
         .later(CLUSTER),
     row("cluster|meet", -4, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc("3.0.0", "O(1)", "Forces a node to handshake with another node.")
+        .doc("3.0.0", "O(1)", "Introduces another node to this one, so that it joins the cluster.")
         .later(CLUSTER),
     row("cluster|migrateslots", -4, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
         .doc(
             "9.0.0",
-            "O(N) where N is the total number of the slots between all start slot and end slot arguments.",
-            "Migrate the given slots from this node to the specified nodes.",
+            "O(N) for N slots in the ranges",
+            "Begins to move slots, with their keys, from this node to others.",
         )
         .known(Known::Valkey)
         .later(CLUSTER),
     row("cluster|myid", 2, &[LOADING, STALE], &[])
-        .doc("3.0.0", "O(1)", "Returns the ID of a node.")
+        .doc("3.0.0", "O(1)", "Tells the id of the node.")
         .later(CLUSTER),
     row("cluster|myshardid", 2, &[LOADING, STALE], &[])
-        .doc("7.2.0", "O(1)", "Returns the shard ID of a node.")
+        .doc("7.2.0", "O(1)", "Tells the id of the shard that the node belongs to.")
         .tips(&["nondeterministic_output"])
         .known(Known::Valkey)
         .later(CLUSTER),
     row("cluster|nodes", 2, &[LOADING, STALE], &[])
         .doc(
             "3.0.0",
-            "O(N) where N is the total number of Cluster nodes",
-            "Returns the cluster configuration for a node.",
+            "O(N) for N nodes",
+            "Describes every known node on a line, as in the node's own configuration file.",
         )
         .tips(&["nondeterministic_output"])
         .later(CLUSTER),
     row("cluster|replicas", 3, &[ADMIN, STALE], &[])
-        .doc("5.0.0", "O(N) where N is the number of replicas.", "Lists the replica nodes of a primary node.")
+        .doc("5.0.0", "O(N) for N replicas", "Describes the replicas of a primary.")
         .tips(&["nondeterministic_output"])
         .later(CLUSTER),
     row("cluster|replicate", -3, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc(
-            "3.0.0",
-            "O(1)",
-            "Configures a node as replica of a primary node or detaches a replica from its primary.",
-        )
+        .doc("3.0.0", "O(1)", "Makes the node a replica of another one, or ends its being one.")
         .later(CLUSTER),
     row("cluster|reset", -2, &[ADMIN, NOSCRIPT, STALE], &[])
         .doc(
             "3.0.0",
-            "O(N) where N is the number of known nodes. The command may execute a FLUSHALL as a side \
-            effect.",
-            "Resets a node.",
+            "O(N) for N known nodes, and perhaps a FLUSHALL",
+            "Makes the node forget its cluster, softly or with a new id.",
         )
         .later(CLUSTER),
     row("cluster|saveconfig", 2, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc("3.0.0", "O(1)", "Forces a node to save the cluster configuration to disk.")
+        .doc("3.0.0", "O(1)", "Writes the node's view of the cluster to its configuration file.")
         .later(CLUSTER),
     row("cluster|set-config-epoch", 3, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc("3.0.0", "O(1)", "Sets the configuration epoch for a new node.")
+        .doc("3.0.0", "O(1)", "Gives a fresh node its first configuration epoch.")
         .later(CLUSTER),
     row("cluster|setslot", -4, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc("3.0.0", "O(1)", "Binds a hash slot to a node.")
+        .doc("3.0.0", "O(1)", "Says who owns a slot, or that it is being moved to or from another node.")
         .later(CLUSTER),
     row("cluster|shards", 2, &[LOADING, STALE], &[])
-        .doc(
-            "7.0.0",
-            "O(N) where N is the total number of cluster nodes",
-            "Returns the mapping of cluster slots to shards.",
-        )
+        .doc("7.0.0", "O(N) for N nodes", "Describes each shard: its slots and its nodes.")
         .tips(&["nondeterministic_output"])
         .later(CLUSTER),
     row("cluster|slaves", 3, &[ADMIN, STALE], &[])
-        .doc("3.0.0", "O(N) where N is the number of replicas.", "Lists the replica nodes of a primary node.")
+        .doc(
+            "3.0.0",
+            "O(N) for N replicas",
+            "Describes the replicas of a primary, under the older name of CLUSTER REPLICAS.",
+        )
         .tips(&["nondeterministic_output"])
         .later(CLUSTER),
     row("cluster|slot-stats", -4, &[LOADING, STALE], &[])
         .doc(
             "8.0.0",
-            "O(N) where N is the total number of slots based on arguments. O(N*log(N)) with ORDERBY \
-            subcommand.",
-            "Return an array of slot usage statistics for slots assigned to the current node.",
+            "O(N) for N slots, O(N*log(N)) with ORDERBY",
+            "Tells how much each slot of the node is used.",
         )
         .tips(&["nondeterministic_output", "request_policy:all_shards"])
         .known(Known::Valkey)
         .later(CLUSTER),
     row("cluster|slots", 2, &[LOADING, STALE], &[])
-        .doc(
-            "3.0.0",
-            "O(N) where N is the total number of Cluster nodes",
-            "Returns the mapping of cluster slots to nodes.",
-        )
+        .doc("3.0.0", "O(N) for N nodes", "Tells which nodes serve which ranges of slots.")
         .tips(&["nondeterministic_output"])
         .later(CLUSTER),
     row("cluster|syncslots", -3, &[ADMIN, STALE, NO_ASYNC_LOADING], &[])
-        .doc("9.0.0", "Depends on subcommand.", "A container for internal slot migration commands.")
+        .doc("9.0.0", "that of the subcommand", "Groups what nodes say to each other while they move slots.")
         .known(Known::Valkey)
         .later(CLUSTER),
     row("clusterscan", -2, &[READONLY], &[channels(1, 0)])
         .doc(
             "9.1.0",
-            "O(N) where N is the number of elements returned.",
-            "Iterates over the keys in the cluster.",
+            "O(N) for N keys returned",
+            "Walks over the keys of the whole cluster, some at each call.",
         )
         .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
         .categories_are(&["@keyspace"])
         .known(Known::Valkey)
         .later(CLUSTER),
     row("readonly", 1, &[LOADING, STALE, FAST], &[])
-        .doc("3.0.0", "O(1)", "Enables read-only queries for a connection to a Valkey replica node.")
+        .doc("3.0.0", "O(1)", "Allows reads on the connection where the node is a replica in a cluster.")
         .categories_are(&["@connection"])
         .local(Local::Readonly),
     row("readwrite", 1, &[LOADING, STALE, FAST], &[])
-        .doc("3.0.0", "O(1)", "Enables read-write queries for a connection to a Valkey replica node.")
+        .doc("3.0.0", "O(1)", "Takes back READONLY, so that a replica in a cluster redirects reads again.")
         .categories_are(&["@connection"])
         .local(Local::Readwrite),
 ];

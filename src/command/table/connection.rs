@@ -6,122 +6,114 @@ pub(super) const ROWS: &[Row] = &[
     row("auth", -2, &[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY], &[])
         .doc(
             "1.0.0",
-            "O(N) where N is the number of passwords defined for the user",
-            "Authenticates the connection.",
+            "O(N) for N passwords of the user",
+            "Tells the server who the client is, by a password.",
         )
         .local(Local::Auth),
     row("client", -2, &[], &[])
-        .doc("2.4.0", "Depends on subcommand.", "A container for client connection commands.")
+        .doc("2.4.0", "that of the subcommand", "Groups what concerns connections of clients.")
         .later(CONNECTION_STATE),
     row("client|caching", 3, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
-        .doc("6.0.0", "O(1)", "Instructs the server whether to track the keys in the next request.")
+        .doc("6.0.0", "O(1)", "Says whether the keys of the next command shall be tracked.")
         .later(CONNECTION_STATE),
     row("client|capa", -3, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
-        .doc("8.0.0", "O(1)", "A client claims its capability.")
+        .doc("8.0.0", "O(1)", "Tells the server what the client is able to handle.")
         .known(Known::Valkey)
         .later(CONNECTION_STATE),
     row("client|getname", 2, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
-        .doc("2.6.9", "O(1)", "Returns the name of the connection.")
+        .doc("2.6.9", "O(1)", "Tells the name that the connection was given.")
         .local(Local::ClientGetname),
     row("client|getredir", 2, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
-        .doc(
-            "6.0.0",
-            "O(1)",
-            "Returns the client ID to which the connection's tracking notifications are redirected.",
-        )
+        .doc("6.0.0", "O(1)", "Tells to which client the invalidations of this connection are sent.")
         .later(CONNECTION_STATE),
     row("client|help", 2, &[LOADING, STALE], &[])
-        .doc("5.0.0", "O(1)", "Returns helpful text about the different subcommands.")
+        .doc("5.0.0", "O(1)", "Explains the subcommands of CLIENT.")
         .later(CONNECTION_STATE),
     row("client|id", 2, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
-        .doc("5.0.0", "O(1)", "Returns the unique client ID of the connection.")
+        .doc("5.0.0", "O(1)", "Tells the number that the server knows this connection by.")
         .local(Local::ClientId),
     row("client|import-source", 3, &[NOSCRIPT, LOADING, STALE], &[])
-        .doc("8.1.0", "O(1)", "Marks this client as an import source when the server is in import mode.")
+        .doc("8.1.0", "O(1)", "Marks the connection as one that fills a server which is in import mode.")
         .known(Known::Valkey)
         .later(CONNECTION_STATE),
     row("client|info", 2, &[NOSCRIPT, LOADING, STALE], &[])
-        .doc("6.2.0", "O(1)", "Returns information about the connection.")
+        .doc("6.2.0", "O(1)", "Describes this connection on one line.")
         .tips(&["nondeterministic_output"])
         .local(Local::ClientInfo),
     row("client|kill", -3, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
-        .doc("2.4.0", "O(N) where N is the number of client connections", "Terminates open connections.")
+        .doc(
+            "2.4.0",
+            "O(N) for N connections",
+            "Closes connections chosen by address, id, user or another trait.",
+        )
         .later(CONNECTION_STATE),
     row("client|list", -2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
-        .doc("2.4.0", "O(N) where N is the number of client connections", "Lists open connections.")
+        .doc("2.4.0", "O(N) for N connections", "Describes each connection on a line.")
         .tips(&["nondeterministic_output"])
         .later(CONNECTION_STATE),
     row("client|no-evict", 3, &[ADMIN, NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
-        .doc("7.0.0", "O(1)", "Sets the client eviction mode of the connection.")
+        .doc("7.0.0", "O(1)", "Says whether the connection is spared when clients use too much memory.")
         .later(CONNECTION_STATE),
     row("client|no-touch", 3, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
         .doc(
             "7.2.0",
             "O(1)",
-            "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
+            "Says whether the connection's commands count as uses of the keys that they name.",
         )
         .known(Known::Valkey)
         .later(CONNECTION_STATE),
     row("client|pause", -3, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
-        .doc("3.0.0", "O(1)", "Suspends commands processing.")
+        .doc("3.0.0", "O(1)", "Makes commands of all clients, or only writes, wait for a while.")
         .later(CONNECTION_STATE),
     row("client|reply", 3, &[NOSCRIPT, LOADING, STALE, NO_MULTI, ALLOW_BUSY], &[])
-        .doc("3.2.0", "O(1)", "Instructs the server whether to reply to commands.")
+        .doc("3.2.0", "O(1)", "Turns replies to this connection off or on, or leaves out the next one.")
         .later(CONNECTION_STATE),
     row("client|setinfo", 4, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
-        .doc("7.2.0", "O(1)", "Sets information specific to the client or connection.")
+        .doc("7.2.0", "O(1)", "Tells the server which library speaks, and its version.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .known(Known::Valkey)
         .local(Local::ClientSetinfo),
     row("client|setname", 3, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
-        .doc("2.6.9", "O(1)", "Sets the connection name.")
+        .doc("2.6.9", "O(1)", "Gives the connection a name.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .local(Local::ClientSetname),
     row("client|tracking", -3, &[NOSCRIPT, LOADING, STALE], &[])
         .doc(
             "6.0.0",
-            "O(1). Some options may introduce additional complexity.",
-            "Controls server-assisted client-side caching for the connection.",
+            "O(1), more with some options",
+            "Starts or stops telling the client when keys that it may have cached change.",
         )
         .later(CONNECTION_STATE),
     row("client|trackinginfo", 2, &[NOSCRIPT, LOADING, STALE], &[])
-        .doc(
-            "6.2.0",
-            "O(1)",
-            "Returns information about server-assisted client-side caching for the connection.",
-        )
+        .doc("6.2.0", "O(1)", "Tells how tracking is set for the connection.")
         .later(CONNECTION_STATE),
     row("client|unblock", -3, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
-        .doc(
-            "5.0.0",
-            "O(log N) where N is the number of client connections",
-            "Unblocks a client blocked by a blocking command from a different connection.",
-        )
+        .doc("5.0.0", "O(log N) for N connections", "Wakes another client out of a blocking command.")
         .later(CONNECTION_STATE),
     row("client|unpause", 2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
-        .doc(
-            "6.2.0",
-            "O(N) Where N is the number of paused clients",
-            "Resumes processing commands from paused clients.",
-        )
+        .doc("6.2.0", "O(N) for N paused clients", "Ends a CLIENT PAUSE before its time.")
         .later(CONNECTION_STATE),
     row("echo", 2, &[LOADING, STALE, FAST], &[])
-        .doc("1.0.0", "O(1)", "Returns the given string.")
+        .doc("1.0.0", "O(1)", "Sends the argument back.")
         .local(Local::Echo),
     row("hello", -1, &[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY], &[])
-        .doc("6.0.0", "O(1)", "Handshakes with the server.")
+        .doc(
+            "6.0.0",
+            "O(1)",
+            "Agrees on the version of the protocol, and may log in and name the connection.",
+        )
         .local(Local::Hello),
     row("ping", -1, &[FAST], &[])
-        .doc("1.0.0", "O(1)", "Returns the server's liveliness response.")
+        .doc("1.0.0", "O(1)", "Answers PONG, or the argument, to show that the server is there.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .local(Local::Ping),
     row("quit", -1, &[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY], &[])
-        .doc("1.0.0", "O(1)", "Closes the connection.")
+        .doc("1.0.0", "O(1)", "Ends the connection once all earlier replies are out.")
         .local(Local::Quit),
     row("reset", 1, &[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY], &[])
-        .doc("6.2.0", "O(1)", "Resets the connection.")
+        .doc("6.2.0", "O(1)", "Brings the connection back to the state of a new one.")
         .later(CONNECTION_STATE),
     row("select", 2, &[LOADING, STALE, FAST, ALLOW_BUSY], &[])
-        .doc("1.0.0", "O(1)", "Changes the selected database.")
+        .doc("1.0.0", "O(1)", "Makes the connection use another numbered database.")
         .local(Local::Select),
 ];

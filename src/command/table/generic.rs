@@ -5,60 +5,45 @@ use super::words::*;
 pub(super) const ROWS: &[Row] = &[
     row("copy", -3, &[WRITE, DENYOOM], &[at(1, RO.access()), at(2, OW.update())]).doc(
         "6.2.0",
-        "O(N) worst case for collections, where N is the number of nested items. O(1) for string \
-        values.",
-        "Copies the value of a key to a new key.",
+        "O(N) for N elements of a collection, O(1) for a string",
+        "Makes a second key that holds the same value, in this database or another one.",
     ),
     row("del", -2, &[WRITE], &[range(1, -1, 1, RM.delete())])
         .doc(
             "1.0.0",
-            "O(N) where N is the number of keys that will be removed. When a key to remove holds a value \
-            other than a string, the individual complexity for this key is O(M) where M is the number of \
-            elements in the list, set, sorted set or hash. Removing a single key that holds a string value \
-            is O(1).",
-            "Deletes one or more keys.",
+            "O(N) for N keys, and O(M) for each that holds M elements",
+            "Removes the given keys and counts those that existed.",
         )
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
         .split(Split::Del),
     row("dump", 2, &[READONLY], &[at(1, RO.access())])
         .doc(
             "2.6.0",
-            "O(1) to access the key and additional O(N*M) to serialize it, where N is the number of \
-            objects composing the value and M their average size. For small string values the time \
-            complexity is thus O(1)+O(1*M) where M is small, so simply O(1).",
-            "Returns a serialized representation of the value stored at a key.",
+            "O(1) to find the key and O(N*M) to write N parts of mean size M",
+            "Returns a value in the form that RESTORE takes.",
         )
         .tips(&["nondeterministic_output"]),
     row("exists", -2, &[READONLY, FAST], &[range(1, -1, 1, RO)])
-        .doc(
-            "1.0.0",
-            "O(N) where N is the number of keys to check.",
-            "Determines whether one or more keys exist.",
-        )
+        .doc("1.0.0", "O(N) for N keys", "Counts how many of the given keys there are.")
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
         .split(Split::Exists),
     row("expire", -3, &[WRITE, FAST], &[at(1, RW.update())]).doc(
         "1.0.0",
         "O(1)",
-        "Sets the expiration time of a key in seconds.",
+        "Sets a key's time to live, in seconds.",
     ),
     row("expireat", -3, &[WRITE, FAST], &[at(1, RW.update())]).doc(
         "1.2.0",
         "O(1)",
-        "Sets the expiration time of a key to a Unix timestamp.",
+        "Sets the moment at which a key expires, in Unix seconds.",
     ),
     row("expiretime", 2, &[READONLY, FAST], &[at(1, RO.access())]).doc(
         "7.0.0",
         "O(1)",
-        "Returns the expiration time of a key as a Unix timestamp.",
+        "Tells the moment at which a key expires, in Unix seconds.",
     ),
     row("keys", 2, &[READONLY], &[])
-        .doc(
-            "1.0.0",
-            "O(N) with N being the number of keys in the database, under the assumption that the key names \
-            in the database and the given pattern have limited length.",
-            "Returns all key names that match a pattern.",
-        )
+        .doc("1.0.0", "O(N) for N keys in the database", "Lists every key whose name fits a pattern.")
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
         .categories_are(&["@dangerous", "@keyspace"])
         .later(WHOLE_POOL),
@@ -70,94 +55,83 @@ pub(super) const ROWS: &[Row] = &[
     )
     .doc(
         "2.6.0",
-        "This command actually executes a DUMP+DEL in the source instance, and a RESTORE in the target \
-        instance. See the pages of these commands for time complexity. Also an O(N) data transfer \
-        between the two instances is performed.",
-        "Atomically transfers a key from one instance to another.",
+        "a DUMP and DEL here, a RESTORE there, and O(N) for N bytes sent",
+        "Moves or copies keys to another server, in one step.",
     )
     .tips(&["nondeterministic_output"])
     .found_by(Finder::MigrateOptions)
     .categories_are(&["@dangerous", "@keyspace"])
     .refused(MIGRATE),
     row("move", 3, &[WRITE, FAST], &[at(1, RW.access().update())])
-        .doc("1.0.0", "O(1)", "Moves a key to another database.")
+        .doc("1.0.0", "O(1)", "Puts a key into another numbered database.")
         .later(OTHER_DATABASE),
     row("object", -2, &[], &[]).doc(
         "2.2.3",
-        "Depends on subcommand.",
-        "A container for object introspection commands.",
+        "that of the subcommand",
+        "Groups what tells how the server keeps a value.",
     ),
     row("object|encoding", 3, &[READONLY], &[at(2, RO)])
-        .doc("2.2.3", "O(1)", "Returns the internal encoding of an object.")
+        .doc("2.2.3", "O(1)", "Tells in which internal form a value is kept.")
         .tips(&["nondeterministic_output"]),
     row("object|freq", 3, &[READONLY], &[at(2, RO)])
-        .doc("4.0.0", "O(1)", "Returns the logarithmic access frequency counter of an object.")
+        .doc("4.0.0", "O(1)", "Tells how often a key is used, as the logarithmic counter of LFU eviction.")
         .tips(&["nondeterministic_output"]),
-    row("object|help", 2, &[LOADING, STALE], &[]).doc(
-        "6.2.0",
-        "O(1)",
-        "Returns helpful text about the different subcommands.",
-    ),
+    row("object|help", 2, &[LOADING, STALE], &[]).doc("6.2.0", "O(1)", "Explains the subcommands of OBJECT."),
     row("object|idletime", 3, &[READONLY], &[at(2, RO)])
-        .doc("2.2.3", "O(1)", "Returns the time since the last access to an object.")
+        .doc("2.2.3", "O(1)", "Tells for how many seconds a key was not used.")
         .tips(&["nondeterministic_output"]),
     row("object|refcount", 3, &[READONLY], &[at(2, RO)])
-        .doc("2.2.3", "O(1)", "Returns the reference count of a value of a key.")
+        .doc("2.2.3", "O(1)", "Tells how many references there are to a value.")
         .tips(&["nondeterministic_output"]),
     row("persist", 2, &[WRITE, FAST], &[at(1, RW.update())]).doc(
         "2.2.0",
         "O(1)",
-        "Removes the expiration time of a key.",
+        "Takes a key's time to live away, so that it stays.",
     ),
     row("pexpire", -3, &[WRITE, FAST], &[at(1, RW.update())]).doc(
         "2.6.0",
         "O(1)",
-        "Sets the expiration time of a key in milliseconds.",
+        "Sets a key's time to live, in milliseconds.",
     ),
     row("pexpireat", -3, &[WRITE, FAST], &[at(1, RW.update())]).doc(
         "2.6.0",
         "O(1)",
-        "Sets the expiration time of a key to a Unix milliseconds timestamp.",
+        "Sets the moment at which a key expires, in Unix milliseconds.",
     ),
     row("pexpiretime", 2, &[READONLY, FAST], &[at(1, RO.access())]).doc(
         "7.0.0",
         "O(1)",
-        "Returns the expiration time of a key as a Unix milliseconds timestamp.",
+        "Tells the moment at which a key expires, in Unix milliseconds.",
     ),
     row("pttl", 2, &[READONLY, FAST], &[at(1, RO.access())])
-        .doc("2.6.0", "O(1)", "Returns the expiration time in milliseconds of a key.")
+        .doc("2.6.0", "O(1)", "Tells a key's time to live, in milliseconds.")
         .tips(&["nondeterministic_output"]),
     row("randomkey", 1, &[READONLY], &[])
-        .doc("1.0.0", "O(1)", "Returns a random key name from the database.")
+        .doc("1.0.0", "O(1)", "Picks a key of the database at random.")
         .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"])
         .later(WHOLE_POOL),
     row("rename", 3, &[WRITE], &[at(1, RW.access().delete()), at(2, OW.update())]).doc(
         "1.0.0",
         "O(1)",
-        "Renames a key and overwrites the destination.",
+        "Gives a key another name, and replaces what had that name.",
     ),
     row("renamenx", 3, &[WRITE, FAST], &[at(1, RW.access().delete()), at(2, OW.insert())]).doc(
         "1.0.0",
         "O(1)",
-        "Renames a key only when the target key name doesn't exist.",
+        "Gives a key another name, unless that name is taken.",
     ),
     row("restore", -4, &[WRITE, DENYOOM], &[at(1, OW.update())])
         .doc(
             "2.6.0",
-            "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N \
-            is the number of objects composing the value and M their average size. For small string values \
-            the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted \
-            set values the complexity is O(N*M*log(N)) because inserting values into sorted sets is \
-            O(log(N)).",
-            "Creates a key from the serialized representation of a value.",
+            "O(1) to make the key and O(N*M) to read N parts of mean size M; O(N*M*log(N)) for a sorted set",
+            "Makes a key of what DUMP returned.",
         )
         .categories_are(&["@dangerous", "@keyspace"]),
     row("scan", -2, &[READONLY], &[])
         .doc(
             "2.8.0",
-            "O(1) for every call. O(N) for a complete iteration, including enough command calls for the \
-            cursor to return back to 0. N is the number of elements inside the collection.",
-            "Iterates over the key names in the database.",
+            "O(1) a call, O(N) for all N keys",
+            "Walks over the keys of the database, some at each call.",
         )
         .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
         .later(WHOLE_POOL),
@@ -169,54 +143,40 @@ pub(super) const ROWS: &[Row] = &[
     )
     .doc(
         "1.0.0",
-        "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number \
-        of returned elements. When the elements are not sorted, complexity is O(N).",
-        "Sorts the elements in a list, a set, or a sorted set, optionally storing the result.",
+        "O(N+M*log(M)) to sort N elements and return M; O(N) unsorted",
+        "Returns the elements of a list, set or sorted set in order, or stores them as a list.",
     )
     .found_by(Finder::SortOptions)
     .categories_are(&["@dangerous", "@list", "@set", "@sortedset"]),
     row("sort_ro", -2, &[READONLY, MOVABLEKEYS], &[at(1, RO.access()), somewhere(RO.access())])
         .doc(
             "7.0.0",
-            "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number \
-            of returned elements. When the elements are not sorted, complexity is O(N).",
-            "Returns the sorted elements of a list, a set, or a sorted set.",
+            "O(N+M*log(M)) to sort N elements and return M; O(N) unsorted",
+            "Returns the elements of a list, set or sorted set in order, and never stores them.",
         )
         .categories_are(&["@dangerous", "@list", "@set", "@sortedset"]),
     row("touch", -2, &[READONLY, FAST], &[range(1, -1, 1, RO)])
-        .doc(
-            "3.2.1",
-            "O(N) where N is the number of keys that will be touched.",
-            "Returns the number of existing keys out of those specified after updating the time they were \
-            last accessed.",
-        )
+        .doc("3.2.1", "O(N) for N keys", "Marks keys as used just now, and counts those that exist.")
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
         .split(Split::Touch),
     row("ttl", 2, &[READONLY, FAST], &[at(1, RO.access())])
-        .doc("1.0.0", "O(1)", "Returns the expiration time in seconds of a key.")
+        .doc("1.0.0", "O(1)", "Tells a key's time to live, in seconds.")
         .tips(&["nondeterministic_output"]),
     row("type", 2, &[READONLY, FAST], &[at(1, RO)]).doc(
         "1.0.0",
         "O(1)",
-        "Determines the type of value stored at a key.",
+        "Tells of which type the value of a key is.",
     ),
     row("unlink", -2, &[WRITE, FAST], &[range(1, -1, 1, RM.delete())])
         .doc(
             "4.0.0",
-            "O(1) for each key removed regardless of its size. Then the command does O(N) work in a \
-            different thread in order to reclaim memory, where N is the number of allocations the deleted \
-            objects where composed of.",
-            "Asynchronously deletes one or more keys.",
+            "O(1) for each key, and O(N) in the background to free N allocations",
+            "Removes keys at once and frees their memory later.",
         )
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
         .split(Split::Unlink),
     row("wait", 3, &[BLOCKING], &[])
-        .doc(
-            "3.0.0",
-            "O(1)",
-            "Blocks until the asynchronous replication of all preceding write commands sent by the \
-            connection is completed.",
-        )
+        .doc("3.0.0", "O(1)", "Waits until enough replicas have the writes that this connection made.")
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
         .categories_are(&["@connection"])
         .later(WAITING),
@@ -224,8 +184,7 @@ pub(super) const ROWS: &[Row] = &[
         .doc(
             "7.2.0",
             "O(1)",
-            "Blocks until all of the preceding write commands sent by the connection are written to the \
-            append-only file of the primary and/or replicas.",
+            "Waits until the writes of this connection are in the append-only files of enough servers.",
         )
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
         .categories_are(&["@connection"])

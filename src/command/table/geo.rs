@@ -5,23 +5,23 @@ use super::words::*;
 pub(super) const ROWS: &[Row] = &[
     row("geoadd", -5, &[WRITE, DENYOOM], &[at(1, RW.update())]).doc(
         "3.2.0",
-        "O(log(N)) for each item added, where N is the number of elements in the sorted set.",
-        "Adds one or more members to a geospatial index. The key is created if it doesn't exist.",
+        "O(log(N)) for each member, where the key holds N",
+        "Puts members with their positions into a geospatial index, or moves them.",
     ),
     row("geodist", -4, &[READONLY], &[at(1, RO.access())]).doc(
         "3.2.0",
         "O(1)",
-        "Returns the distance between two members of a geospatial index.",
+        "Tells how far apart two members are.",
     ),
     row("geohash", -2, &[READONLY], &[at(1, RO.access())]).doc(
         "3.2.0",
-        "O(1) for each member requested.",
-        "Returns members from a geospatial index as geohash strings.",
+        "O(1) for each member",
+        "Tells where members are, as geohashes.",
     ),
     row("geopos", -2, &[READONLY], &[at(1, RO.access())]).doc(
         "3.2.0",
-        "O(1) for each member requested.",
-        "Returns the longitude and latitude of members from a geospatial index.",
+        "O(1) for each member",
+        "Tells where members are, as longitude and latitude.",
     ),
     row(
         "georadius",
@@ -35,17 +35,14 @@ pub(super) const ROWS: &[Row] = &[
     )
     .doc(
         "3.2.0",
-        "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area \
-        delimited by center and radius and M is the number of items inside the index.",
-        "Queries a geospatial index for members within a distance from a coordinate, optionally stores \
-        the result.",
+        "O(N+log(M)) for N members in the bounding box and M in the key",
+        "Finds the members around a position, and may store them.",
     )
     .found_by(Finder::GeoradiusOptions(6)),
     row("georadius_ro", -6, &[READONLY], &[at(1, RO.access())]).doc(
         "3.2.10",
-        "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area \
-        delimited by center and radius and M is the number of items inside the index.",
-        "Returns members from a geospatial index that are within a distance from a coordinate.",
+        "O(N+log(M)) for N members in the bounding box and M in the key",
+        "Finds the members around a position, and never stores them.",
     ),
     row(
         "georadiusbymember",
@@ -59,29 +56,23 @@ pub(super) const ROWS: &[Row] = &[
     )
     .doc(
         "3.2.0",
-        "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area \
-        delimited by center and radius and M is the number of items inside the index.",
-        "Queries a geospatial index for members within a distance from a member, optionally stores the \
-        result.",
+        "O(N+log(M)) for N members in the bounding box and M in the key",
+        "Finds the members around another member, and may store them.",
     )
     .found_by(Finder::GeoradiusOptions(5)),
     row("georadiusbymember_ro", -5, &[READONLY], &[at(1, RO.access())]).doc(
         "3.2.10",
-        "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area \
-        delimited by center and radius and M is the number of items inside the index.",
-        "Returns members from a geospatial index that are within a distance from a member.",
+        "O(N+log(M)) for N members in the bounding box and M in the key",
+        "Finds the members around another member, and never stores them.",
     ),
     row("geosearch", -7, &[READONLY], &[at(1, RO.access())]).doc(
         "6.2.0",
-        "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around \
-        the shape provided as the filter and M is the number of items inside the shape",
-        "Queries a geospatial index for members inside an area of a box, circle, or a polygon.",
+        "O(N+log(M)) for N members in the bounding box and M in the shape",
+        "Finds the members within a circle, a box or a polygon.",
     ),
     row("geosearchstore", -8, &[WRITE, DENYOOM], &[at(1, OW.update()), at(2, RO.access())]).doc(
         "6.2.0",
-        "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around \
-        the shape provided as the filter and M is the number of items inside the shape",
-        "Queries a geospatial index for members inside an area of a box, a circle, or a polygon, \
-        optionally stores the result.",
+        "O(N+log(M)) for N members in the bounding box and M in the shape",
+        "Stores the members within a circle, a box or a polygon as a sorted set.",
     ),
 ];

@@ -5,26 +5,25 @@ use super::words::*;
 pub(super) const ROWS: &[Row] = &[
     row("pfadd", -2, &[WRITE, DENYOOM, FAST], &[at(1, RW.insert())]).doc(
         "2.8.9",
-        "O(1) to add every element.",
-        "Adds elements to a HyperLogLog key. Creates the key if it doesn't exist.",
+        "O(1) for each element",
+        "Counts elements into a HyperLogLog.",
     ),
     row("pfcount", -2, &[READONLY], &[range(1, -1, 1, RW.access())]).doc(
         "2.8.9",
-        "O(1) with a very small average constant time when called with a single key. O(N) with N being \
-        the number of keys, and much bigger constant times, when called with multiple keys.",
-        "Returns the approximated cardinality of the set(s) observed by the HyperLogLog key(s).",
+        "O(1) for one key, O(N) with a larger constant for N keys",
+        "Estimates how many different elements HyperLogLogs have seen.",
     ),
     row("pfdebug", 3, &[WRITE, DENYOOM, ADMIN], &[at(2, RW.access())]).doc(
         "2.8.9",
-        "N/A",
-        "Internal commands for debugging HyperLogLog values.",
+        "",
+        "Shows the inside of a HyperLogLog, for those who develop the server.",
     ),
     row("pfmerge", -2, &[WRITE, DENYOOM], &[at(1, RW.access().insert()), range(2, -1, 1, RO.access())]).doc(
         "2.8.9",
-        "O(N) to merge N HyperLogLogs, but with high constant times.",
-        "Merges one or more HyperLogLog values into a single key.",
+        "O(N) for N keys, with a large constant",
+        "Makes one HyperLogLog that has seen what several have.",
     ),
     row("pfselftest", 1, &[ADMIN], &[])
-        .doc("2.8.9", "N/A", "An internal command for testing HyperLogLog values.")
+        .doc("2.8.9", "", "Tests the server's own HyperLogLog code.")
         .later(ONE_SERVER),
 ];

@@ -5,10 +5,11 @@
 //! tips, and what Ketch does with it if that is not "forward it to the shard of its keys". `super::row`
 //! has each word. Subcommands stand behind their container.
 //!
-//! How it is kept true: arity, flags, key specs, tips and texts are those of the newest server that
-//! knows the command (Valkey 9, whose documentation is under the BSD 3-Clause licence), and
-//! `tests/promises/command_table.rs` asks real servers, old and new, and lists where they differ.
-//! A command that any server does not call `readonly` is not `readonly` here.
+//! How it is kept true: arity, flags, key specs and tips are those of the newest server that knows the
+//! command (Valkey 9), and `tests/promises/command_table.rs` asks real servers, old and new, and lists
+//! where they differ. A complexity gives the server's O(…), and says shortly what the letters count; one
+//! that the servers don't give is empty. A command that any server does not call `readonly` is not
+//! `readonly` here.
 
 mod bitmap;
 mod cluster;

@@ -9,7 +9,7 @@ pub(super) const ROWS: &[Row] = &[
         &[NOSCRIPT, STALE, SKIP_MONITOR, NO_MANDATORY_KEYS, MOVABLEKEYS],
         &[counted(2, 1, RW.access().update())],
     )
-    .doc("2.6.0", "Depends on the script that is executed.", "Executes a server-side Lua script.")
+    .doc("2.6.0", "that of the script", "Runs a Lua script that is sent along.")
     .counted_as(Count::Script),
     row(
         "eval_ro",
@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
         &[READONLY, NOSCRIPT, STALE, SKIP_MONITOR, NO_MANDATORY_KEYS, MOVABLEKEYS],
         &[counted(2, 1, RO.access())],
     )
-    .doc("7.0.0", "Depends on the script that is executed.", "Executes a read-only server-side Lua script.")
+    .doc("7.0.0", "that of the script", "Runs a Lua script that is sent along and may only read.")
     .counted_as(Count::Script),
     row(
         "evalsha",
@@ -27,8 +27,8 @@ pub(super) const ROWS: &[Row] = &[
     )
     .doc(
         "2.6.0",
-        "Depends on the script that is executed.",
-        "Executes a server-side Lua script by SHA1 digest.",
+        "that of the script",
+        "Runs a Lua script that the server has cached, named by its SHA1 digest.",
     )
     .counted_as(Count::Script),
     row(
@@ -39,8 +39,8 @@ pub(super) const ROWS: &[Row] = &[
     )
     .doc(
         "7.0.0",
-        "Depends on the script that is executed.",
-        "Executes a read-only server-side Lua script by SHA1 digest.",
+        "that of the script",
+        "Runs a cached Lua script, named by its SHA1 digest, that may only read.",
     )
     .counted_as(Count::Script),
     row(
@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Row] = &[
         &[NOSCRIPT, STALE, SKIP_MONITOR, NO_MANDATORY_KEYS, MOVABLEKEYS],
         &[counted(2, 1, RW.access().update())],
     )
-    .doc("7.0.0", "Depends on the function that is executed.", "Invokes a function.")
+    .doc("7.0.0", "that of the function", "Calls a function of a loaded library.")
     .counted_as(Count::Function),
     row(
         "fcall_ro",
@@ -57,97 +57,76 @@ pub(super) const ROWS: &[Row] = &[
         &[READONLY, NOSCRIPT, STALE, SKIP_MONITOR, NO_MANDATORY_KEYS, MOVABLEKEYS],
         &[counted(2, 1, RO.access())],
     )
-    .doc("7.0.0", "Depends on the function that is executed.", "Invokes a read-only function.")
+    .doc("7.0.0", "that of the function", "Calls a function of a loaded library that may only read.")
     .counted_as(Count::Function),
     row("function", -2, &[], &[])
-        .doc("7.0.0", "Depends on subcommand.", "A container for function commands.")
+        .doc("7.0.0", "that of the subcommand", "Groups what manages libraries of functions.")
         .later(EVERY_NODE),
     row("function|delete", 3, &[WRITE, NOSCRIPT], &[])
-        .doc("7.0.0", "O(1)", "Deletes a library and its functions.")
+        .doc("7.0.0", "O(1)", "Removes one library with all its functions.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .later(EVERY_NODE),
     row("function|dump", 2, &[NOSCRIPT], &[])
         .doc(
             "7.0.0",
-            "O(N) where N is the number of functions",
-            "Dumps all libraries into a serialized binary payload.",
+            "O(N) for N functions",
+            "Returns every library in the form that FUNCTION RESTORE takes.",
         )
         .later(EVERY_NODE),
     row("function|flush", -2, &[WRITE, NOSCRIPT], &[])
-        .doc(
-            "7.0.0",
-            "O(N) where N is the number of functions deleted",
-            "Deletes all libraries and functions.",
-        )
+        .doc("7.0.0", "O(N) for N functions", "Removes every library.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .later(EVERY_NODE),
     row("function|help", 2, &[LOADING, STALE], &[])
-        .doc("7.0.0", "O(1)", "Returns helpful text about the different subcommands.")
+        .doc("7.0.0", "O(1)", "Explains the subcommands of FUNCTION.")
         .later(EVERY_NODE),
     row("function|kill", 2, &[NOSCRIPT, ALLOW_BUSY], &[])
-        .doc("7.0.0", "O(1)", "Terminates a function during execution.")
+        .doc("7.0.0", "O(1)", "Stops the function that runs, unless it has written already.")
         .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])
         .later(EVERY_NODE),
     row("function|list", -2, &[NOSCRIPT], &[])
-        .doc("7.0.0", "O(N) where N is the number of functions", "Returns information about all libraries.")
+        .doc("7.0.0", "O(N) for N functions", "Describes the loaded libraries and their functions.")
         .tips(&["nondeterministic_output_order"])
         .later(EVERY_NODE),
     row("function|load", -3, &[WRITE, DENYOOM, NOSCRIPT], &[])
-        .doc("7.0.0", "O(1) (considering compilation time is redundant)", "Creates a library.")
+        .doc("7.0.0", "O(1), compilation aside", "Loads a library, or replaces one.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .later(EVERY_NODE),
     row("function|restore", -3, &[WRITE, DENYOOM, NOSCRIPT], &[])
-        .doc(
-            "7.0.0",
-            "O(N) where N is the number of functions on the payload",
-            "Restores all libraries from a payload.",
-        )
+        .doc("7.0.0", "O(N) for N functions", "Loads the libraries that FUNCTION DUMP returned.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .later(EVERY_NODE),
     row("function|stats", 2, &[NOSCRIPT, ALLOW_BUSY], &[])
-        .doc("7.0.0", "O(1)", "Returns information about a function during execution.")
+        .doc("7.0.0", "O(1)", "Describes the function that runs now, and the engines that there are.")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
         .later(EVERY_NODE),
     row("script", -2, &[], &[])
-        .doc("2.6.0", "Depends on subcommand.", "A container for Lua scripts management commands.")
+        .doc("2.6.0", "that of the subcommand", "Groups what manages the cache of Lua scripts.")
         .later(EVERY_NODE),
     row("script|debug", -3, &[NOSCRIPT], &[])
-        .doc("3.2.0", "O(1)", "Sets the debug mode of server-side Lua scripts.")
+        .doc("3.2.0", "O(1)", "Turns the debugger for EVAL on or off.")
         .later(EVERY_NODE),
     row("script|exists", -3, &[NOSCRIPT, STALE], &[])
-        .doc(
-            "2.6.0",
-            "O(N) with N being the number of scripts to check (so checking a single script is an O(1) \
-            operation).",
-            "Determines whether server-side Lua scripts exist in the script cache.",
-        )
+        .doc("2.6.0", "O(N) for N digests", "Tells which of the given scripts are cached.")
         .tips(&["request_policy:all_shards", "response_policy:agg_logical_and"])
         .later(EVERY_NODE),
     row("script|flush", -2, &[NOSCRIPT, STALE], &[])
-        .doc(
-            "2.6.0",
-            "O(N) with N being the number of scripts in cache",
-            "Removes all server-side Lua scripts from the script cache.",
-        )
+        .doc("2.6.0", "O(N) for N cached scripts", "Empties the cache of scripts.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .later(EVERY_NODE),
     row("script|help", 2, &[LOADING, STALE], &[])
-        .doc("5.0.0", "O(1)", "Returns helpful text about the different subcommands.")
+        .doc("5.0.0", "O(1)", "Explains the subcommands of SCRIPT.")
         .later(EVERY_NODE),
     row("script|kill", 2, &[NOSCRIPT, ALLOW_BUSY], &[])
-        .doc("2.6.0", "O(1)", "Terminates a server-side Lua script during execution.")
+        .doc("2.6.0", "O(1)", "Stops the script that runs, unless it has written already.")
         .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])
         .later(EVERY_NODE),
     row("script|load", 3, &[NOSCRIPT, STALE], &[])
-        .doc(
-            "2.6.0",
-            "O(N) with N being the length in bytes of the script body.",
-            "Loads a server-side Lua script to the script cache.",
-        )
+        .doc("2.6.0", "O(N) for N bytes of script", "Puts a script into the cache without running it.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .later(EVERY_NODE),
     row("script|show", 3, &[NOSCRIPT, STALE], &[])
-        .doc("8.0.0", "O(1).", "Show server-side Lua script in the script cache.")
+        .doc("8.0.0", "O(1)", "Returns the text of a cached script.")
         .known(Known::Valkey)
         .later(EVERY_NODE),
 ];

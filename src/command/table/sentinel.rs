@@ -3,6 +3,6 @@
 use super::words::*;
 
 pub(super) const ROWS: &[Row] = &[row("sentinel", -2, &[ADMIN], &[])
-    .doc("2.8.4", "Depends on subcommand.", "A container for Sentinel commands")
+    .doc("2.8.4", "that of the subcommand", "Groups what is asked of a Sentinel.")
     .known(Known::Sentinel)
     .later(SENTINEL)];

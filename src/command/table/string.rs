@@ -5,148 +5,116 @@ use super::words::*;
 pub(super) const ROWS: &[Row] = &[
     row("append", 3, &[WRITE, DENYOOM, FAST], &[at(1, RW.insert())]).doc(
         "2.0.0",
-        "O(1). The amortized time complexity is O(1) assuming the appended value is small and the \
-        already present value is of any size, since the dynamic string library used by the server will \
-        double the free space available on every reallocation.",
-        "Appends a string to the value of a key. Creates the key if it doesn't exist.",
+        "O(1) amortised",
+        "Puts bytes at the end of a string, which is made if missing.",
     ),
     row("decr", 2, &[WRITE, DENYOOM, FAST], &[at(1, RW.access().update())]).doc(
         "1.0.0",
         "O(1)",
-        "Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't \
-        exist.",
+        "Subtracts one from an integer, counting a missing key as 0.",
     ),
     row("decrby", 3, &[WRITE, DENYOOM, FAST], &[at(1, RW.access().update())]).doc(
         "1.0.0",
         "O(1)",
-        "Decrements the integer value of a key by a number. Uses 0 as initial value if the key doesn't \
-        exist.",
+        "Subtracts a number from an integer, counting a missing key as 0.",
     ),
     row("delifeq", 3, &[WRITE, FAST], &[at(1, RM.delete())])
-        .doc("9.0.0", "O(1)", "Delete key if value matches string.")
+        .doc("9.0.0", "O(1)", "Removes a key if it holds exactly this string.")
         .known(Known::Valkey),
-    row("get", 2, &[READONLY, FAST], &[at(1, RO.access())]).doc(
-        "1.0.0",
-        "O(1)",
-        "Returns the string value of a key.",
-    ),
+    row("get", 2, &[READONLY, FAST], &[at(1, RO.access())]).doc("1.0.0", "O(1)", "Reads a string."),
     row("getdel", 2, &[WRITE, FAST], &[at(1, RW.access().delete())]).doc(
         "6.2.0",
         "O(1)",
-        "Returns the string value of a key after deleting the key.",
+        "Reads a string and removes its key.",
     ),
     row("getex", -2, &[WRITE, FAST], &[at(1, RW.access().update())]).doc(
         "6.2.0",
         "O(1)",
-        "Returns the string value of a key after setting its expiration time.",
+        "Reads a string and may set or remove its key's time to live.",
     ),
     row("getrange", 4, &[READONLY], &[at(1, RO.access())]).doc(
         "2.4.0",
-        "O(N) where N is the length of the returned string. The complexity is ultimately determined by \
-        the returned length, but because creating a substring from an existing string is very cheap, \
-        it can be considered O(1) for small strings.",
-        "Returns a substring of the string stored at a key.",
+        "O(N) for N bytes returned",
+        "Reads the bytes of a string between two places.",
     ),
     row("getset", 3, &[WRITE, DENYOOM, FAST], &[at(1, RW.access().update())]).doc(
         "1.0.0",
         "O(1)",
-        "Returns the previous string value of a key after setting it to a new value.",
+        "Replaces a string and returns the one before.",
     ),
     row("incr", 2, &[WRITE, DENYOOM, FAST], &[at(1, RW.access().update())]).doc(
         "1.0.0",
         "O(1)",
-        "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't \
-        exist.",
+        "Adds one to an integer, counting a missing key as 0.",
     ),
     row("incrby", 3, &[WRITE, DENYOOM, FAST], &[at(1, RW.access().update())]).doc(
         "1.0.0",
         "O(1)",
-        "Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't \
-        exist.",
+        "Adds a number to an integer, counting a missing key as 0.",
     ),
     row("incrbyfloat", 3, &[WRITE, DENYOOM, FAST], &[at(1, RW.access().update())]).doc(
         "2.6.0",
         "O(1)",
-        "Increments the floating point value of a key by a number. Uses 0 as initial value if the key \
-        doesn't exist.",
+        "Adds a decimal number to a number, counting a missing key as 0.",
     ),
     row("lcs", -3, &[READONLY], &[range(1, 1, 1, RO.access())]).doc(
         "7.0.0",
-        "O(N*M) where N and M are the lengths of s1 and s2, respectively",
-        "Finds the longest common substring.",
+        "O(N*M) for strings of N and M bytes",
+        "Finds the longest sequence of bytes that two strings have in common, gaps allowed.",
     ),
     row("mget", -2, &[READONLY, FAST], &[range(1, -1, 1, RO.access())])
-        .doc(
-            "1.0.0",
-            "O(N) where N is the number of keys to retrieve.",
-            "Atomically returns the string values of one or more keys.",
-        )
+        .doc("1.0.0", "O(N) for N keys", "Reads several strings at once.")
         .tips(&["request_policy:multi_shard"])
         .split(Split::Mget),
     row("mset", -3, &[WRITE, DENYOOM], &[range(1, -1, 2, OW.update())])
-        .doc(
-            "1.0.1",
-            "O(N) where N is the number of keys to set.",
-            "Atomically creates or modifies the string values of one or more keys.",
-        )
+        .doc("1.0.1", "O(N) for N keys", "Writes several strings at once.")
         .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
         .split(Split::Mset),
     row("msetex", -4, &[WRITE, DENYOOM, MOVABLEKEYS], &[counted(1, 2, OW.update())])
-        .doc(
-            "9.1.0",
-            "O(N) where N is the number of keys to set.",
-            "Atomically creates or modifies the string values of one or more keys, and optionally set \
-            their expiration.",
-        )
+        .doc("9.1.0", "O(N) for N keys", "Writes several strings at once, and may set their time to live.")
         .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
         .counted_as(Count::Expiring)
         .known(Known::Valkey),
     row("msetnx", -3, &[WRITE, DENYOOM], &[range(1, -1, 2, OW.insert())]).doc(
         "1.0.1",
-        "O(N) where N is the number of keys to set.",
-        "Atomically modifies the string values of one or more keys only when all keys don't exist.",
+        "O(N) for N keys",
+        "Writes several strings at once, unless one of the keys exists.",
     ),
     row("psetex", 4, &[WRITE, DENYOOM], &[at(1, OW.update())]).doc(
         "2.6.0",
         "O(1)",
-        "Sets both string value and expiration time in milliseconds of a key. The key is created if it \
-        doesn't exist.",
+        "Writes a string with a time to live, in milliseconds.",
     ),
     row("set", -3, &[WRITE, DENYOOM], &[at(1, RW.access().update().variable())])
         .doc(
             "1.0.0",
             "O(1)",
-            "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
+            "Writes a string over whatever the key held, under conditions and with a time to live if asked.",
         )
         .found_by(Finder::SetOptions),
     row("setex", 4, &[WRITE, DENYOOM], &[at(1, OW.update())]).doc(
         "2.0.0",
         "O(1)",
-        "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.",
+        "Writes a string with a time to live, in seconds.",
     ),
     row("setnx", 3, &[WRITE, DENYOOM, FAST], &[at(1, OW.insert())]).doc(
         "1.0.0",
         "O(1)",
-        "Sets the string value of a key only when the key doesn't exist.",
+        "Writes a string, unless the key exists.",
     ),
     row("setrange", 4, &[WRITE, DENYOOM], &[at(1, RW.update())]).doc(
         "2.2.0",
-        "O(1), not counting the time taken to copy the new string in place. Usually, this string is \
-        very small so the amortized complexity is O(1). Otherwise, complexity is O(M) with M being the \
-        length of the value argument.",
-        "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't \
-        exist.",
+        "O(1) for a short value, O(M) for one of M bytes",
+        "Writes over a part of a string, which grows where it is too short.",
     ),
     row("strlen", 2, &[READONLY, FAST], &[at(1, RO)]).doc(
         "2.2.0",
         "O(1)",
-        "Returns the length of a string value.",
+        "Tells how many bytes a string has.",
     ),
     row("substr", 4, &[READONLY], &[at(1, RO.access())]).doc(
         "1.0.0",
-        "O(N) where N is the length of the returned string. The complexity is ultimately determined by \
-        the returned length, but because creating a substring from an existing string is very cheap, \
-        it can be considered O(1) for small strings.",
-        "Returns a substring from a string value.",
+        "O(N) for N bytes returned",
+        "Does what GETRANGE does, under its older name.",
     ),
 ];

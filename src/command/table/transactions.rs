@@ -4,22 +4,22 @@ use super::words::*;
 
 pub(super) const ROWS: &[Row] = &[
     row("discard", 1, &[NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY], &[])
-        .doc("2.0.0", "O(N), when N is the number of queued commands", "Discards a transaction.")
+        .doc("2.0.0", "O(N) for N queued commands", "Drops what was queued since MULTI.")
         .later(TRANSACTION),
     row("exec", 1, &[NOSCRIPT, LOADING, STALE, SKIP_COMMANDLOG], &[])
-        .doc("1.2.0", "Depends on commands in the transaction", "Executes all commands in a transaction.")
+        .doc("1.2.0", "that of the queued commands", "Runs what was queued since MULTI, as one block.")
         .later(TRANSACTION),
     row("multi", 1, &[NOSCRIPT, LOADING, STALE, FAST, NO_MULTI, ALLOW_BUSY], &[])
-        .doc("1.2.0", "O(1)", "Starts a transaction.")
+        .doc("1.2.0", "O(1)", "Begins a block of commands that EXEC runs together.")
         .later(TRANSACTION),
     row("unwatch", 1, &[NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY], &[])
-        .doc("2.2.0", "O(1)", "Forgets about watched keys of a transaction.")
+        .doc("2.2.0", "O(1)", "Drops every WATCH of the connection.")
         .later(TRANSACTION),
     row("watch", -2, &[NOSCRIPT, LOADING, STALE, FAST, NO_MULTI, ALLOW_BUSY], &[range(1, -1, 1, RO)])
         .doc(
             "2.2.0",
-            "O(1) for every key.",
-            "Monitors changes to keys to determine the execution of a transaction.",
+            "O(1) for each key",
+            "Makes the next EXEC do nothing if one of these keys changes before it.",
         )
         .later(TRANSACTION),
 ];

@@ -111,10 +111,14 @@ impl Check<'_> {
 
 /// The same address, or one of them is all addresses of the machine.
 fn clash(a: &Address, b: &Address) -> bool {
+    let host = |address: &Address| match address.host.as_str() {
+        "localhost" => "127.0.0.1".to_owned(),
+        other => other.to_owned(),
+    };
     let all = |address: &Address| matches!(address.host.as_str(), "0.0.0.0" | "::");
     let is_v6 = |address: &Address| address.host.contains(':');
     a.port == b.port
-        && (a.host == b.host
+        && (host(a) == host(b)
             || [(a, b), (b, a)].iter().any(|(one, other)| all(one) && (one.host == "::" || !is_v6(other))))
 }
 

@@ -68,6 +68,17 @@ impl Check<'_> {
                     .help(format!("a pool takes at most {MOST_SHARDS}")),
             );
         }
+        let weights: u64 = shards.iter().map(|written| u64::from(written.shard.weight)).sum();
+        if weights > u64::from(u32::MAX) {
+            self.tell(
+                Diagnostic::error(
+                    Code::OutOfRange,
+                    format!("the weights in {} add up to {weights}", fields.title),
+                )
+                .place(&fields.place)
+                .help(format!("they may add up to {}; smaller numbers say the same", u32::MAX)),
+            );
+        }
         shards
     }
 

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::base::{Address, PoolId};
+use crate::base::{Address, PoolId, ShardId};
 use crate::config::PoolConfig;
 use crate::control::Told;
 use crate::control::asker::{AskError, Connection, Login};
@@ -28,7 +28,7 @@ use crate::control::resolve::resolve;
 use crate::resp::{Value, command};
 use crate::topology::{NodeFailure, Observation, Pool};
 
-use super::sentinel_reply::{Answerer, Said, questions};
+use super::sentinel_reply::{Answerer, Said, event, questions, selected};
 
 /// Questions that come closer together are one: a failover makes dozens of events.
 const ASK_GAP: Duration = Duration::from_millis(10);
@@ -95,7 +95,8 @@ struct Directory {
 
 struct Member {
     configured: bool,
-    run_id: Option<String>,
+    /// The run id under which it answered last, and when.
+    met: Option<(String, Instant)>,
     last_named: Instant,
     task: AbortHandle,
 }
@@ -107,7 +108,7 @@ impl Directory {
             match news {
                 News::Met { address, run_id } => {
                     if let Some(member) = self.members.get_mut(&address) {
-                        member.run_id = Some(run_id);
+                        member.met = Some((run_id, Instant::now()));
                     }
                 }
                 News::Knows(others) => self.learn(others),
@@ -122,13 +123,19 @@ impl Directory {
                 member.last_named = now;
                 continue;
             }
-            // The same Sentinel under the name that the configuration gives it.
-            let known = self.members.values().any(|m| m.run_id.as_deref() == Some(run_id.as_str()));
-            if !known {
+            if !self.is_met(&run_id, now) {
                 self.admit(address, false);
             }
         }
         self.forget(now);
+    }
+
+    /// Whether that Sentinel answers already: under the name that the configuration gives it, say. One
+    /// that moved to another address does not.
+    fn is_met(&self, run_id: &str, now: Instant) -> bool {
+        let lately = self.config.sentinel_refresh * 2;
+        let met = self.members.values().filter_map(|m| m.met.as_ref());
+        met.into_iter().any(|(id, at)| id == run_id && now.duration_since(*at) < lately)
     }
 
     /// Called only when somebody was heard: silence is no reason to forget anybody.
@@ -159,7 +166,7 @@ impl Directory {
             standing: Standing::Unknown,
         };
         let task = self.tasks.spawn(sentinel.run());
-        let member = Member { configured, run_id: None, last_named: Instant::now(), task };
+        let member = Member { configured, met: None, last_named: Instant::now(), task };
         tracing::debug!(event = "sentinel.met", sentinel = %address, configured);
         self.members.insert(address, member);
     }
@@ -296,11 +303,7 @@ impl Sentinel {
             tokio::select! {
                 // An error is impossible: this task holds a sender itself.
                 _ = asked.changed() => return Ok(()),
-                event = session.events.receive() => {
-                    if is_event(&event?) {
-                        self.ask_all();
-                    }
-                }
+                event = session.events.receive() => self.heard(&event?).await,
                 () = sleep_until(refresh) => return self.check_events(session).await,
             }
         }
@@ -313,19 +316,25 @@ impl Sentinel {
         session.events.send(&request).await?;
         let answered = timeout(self.answer_limit(), session.events.receive()).await;
         let silent = |_| AskError { failure: NodeFailure::Silent, detail: "no answer to a PING".into() };
-        if is_event(&answered.map_err(silent)??) {
-            self.ask_all();
-        }
+        self.heard(&answered.map_err(silent)??).await;
         Ok(())
+    }
+
+    /// Any event is a reason to ask everybody. One says more than that something happened: from the
+    /// selection of a replica on, what the old primary takes is lost.
+    async fn heard(&self, message: &Value) {
+        let Some(event) = event(message) else { return };
+        if let Some((replica, master)) = selected(event, &self.config.address_map) {
+            let shards = (0..).zip(&self.config.shards);
+            for (index, _) in shards.filter(|(_, shard)| shard.master == master) {
+                let (pool, shard, replica) = (self.pool, ShardId(index), replica.clone());
+                self.told.tell(Observation::ReplicaSelected { pool, shard, replica }).await;
+            }
+        }
+        self.ask_all();
     }
 
     fn ask_all(&self) {
         self.asked.send_modify(|n| *n = n.wrapping_add(1));
     }
-}
-
-/// A message, and not the confirmation of a subscription or the answer to a PING.
-fn is_event(value: &Value) -> bool {
-    let kind = value.elements().and_then(|e| e.first()).and_then(Value::text);
-    matches!(kind, Some("pmessage" | "message"))
 }

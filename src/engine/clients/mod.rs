@@ -15,7 +15,10 @@ pub(crate) use roads::Roads;
 /// A client that has this much output unread is not parsed and not read until half of it has gone.
 pub(crate) const OUTPUT_MARK: usize = 256 * 1024;
 /// Requests of one client whose replies are owed; past it the client is not parsed until half are answered.
-pub(crate) const FLIGHT_MARK: u32 = 16 * 1024;
+/// Their replies come however full the output is, so this is what bounds it: 1,024 replies of 64 KiB (a
+/// larger one makes its node wait) are `output_limit`'s default, and a client that merely does not read is
+/// not read from, instead of being closed.
+pub(crate) const FLIGHT_MARK: u32 = 1024;
 /// Input kept for a client that may not be parsed; past it the client is not read. (While a request is
 /// incomplete it is read on, up to `max_request`.)
 pub(crate) const INPUT_MARK: usize = 64 * 1024;
@@ -61,6 +64,8 @@ pub(crate) struct Client {
     /// A request that passes through in pieces.
     pub(crate) stream: Option<Box<Stream>>,
     pub(crate) session: Box<Session>,
+    /// Bytes of part replies that wait for the other parts.
+    pub(crate) gathered: usize,
     /// Requests and parts of requests that are held.
     pub(crate) held: u32,
     pub(crate) listener: ListenerId,
@@ -151,6 +156,18 @@ impl Client {
     /// Whether all that it is owed has been given to it.
     pub(crate) fn settled(&self) -> bool {
         self.replies.owed() == 0 && self.output.is_empty()
+    }
+
+    /// Bytes that are kept for it: replies that it has not read, or that wait for others.
+    #[inline]
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.output.len() + self.replies.parked_bytes() + self.gathered
+    }
+
+    /// By which policy a read goes that waited until earlier requests of this client were answered: a
+    /// replica need not have yet what they wrote.
+    pub(crate) fn reads_behind(&self, own_order: bool) -> ReadPolicy {
+        if own_order && self.route != Route::Replica { ReadPolicy::PreferPrimary } else { self.reads }
     }
 
     /// Gives the reply of place `seq`.

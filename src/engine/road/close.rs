@@ -27,6 +27,7 @@ impl Engine {
         self.pools[usize::from(pool.0)].counters.closed(reason.label());
         if client.counted {
             self.topology.pool(pool).facts.release_client();
+            self.connected[usize::from(client.listener.0)].add(-1);
         }
         client.output.clear(&mut self.buffers);
         client.input.clear(&mut self.buffers);
@@ -73,11 +74,28 @@ impl Engine {
             self.close_client(id, reason);
         } else if client.eof
             && client.input.is_empty()
+            && !client.pause.has(Pause::STREAM)
             && client.stream.as_ref().is_some_and(|s| s.to != StreamTo::Waiting)
         {
-            // The rest of its streamed request will never come.
-            self.close_client(id, CloseReason::Eof);
+            self.end_unfinished_stream(id);
         }
+    }
+
+    /// The rest of a streamed request will never come: its upstream can carry nothing more. Earlier replies
+    /// are still owed.
+    fn end_unfinished_stream(&mut self, id: ClientId) {
+        let Some(stream) = self.clients.get_mut(id).and_then(|c| c.stream.take()) else { return };
+        if let StreamTo::Upstream(upstream) = stream.to {
+            // It still stands in the upstream's queue, and gets its answer there.
+            if let Some(client) = self.clients.get_mut(id) {
+                client.stream = Some(stream);
+            }
+            self.lose(upstream, CloseReason::Abandoned, Fate::Lost);
+            if let Some(client) = self.clients.get_mut(id) {
+                client.stream = None;
+            }
+        }
+        self.close_after_replies(id);
     }
 
     /// The client closed its side: what it had said is still answered.
@@ -127,9 +145,12 @@ impl Engine {
         self.pools[usize::from(client.pool.0)].counters.sent.add(n as u64);
         client.output.consume(n, &mut self.buffers);
         if client.pause.has(Pause::OUTPUT) && client.output.len() < OUTPUT_MARK / 2 {
-            self.resume(id, Pause::OUTPUT);
+            let room = client.waiting_bytes() < OUTPUT_MARK / 2;
             self.read_large_on(id);
-            self.set_reading(id);
+            if room {
+                self.resume(id, Pause::OUTPUT);
+                self.set_reading(id);
+            }
         }
         self.finish_if_done(id);
     }

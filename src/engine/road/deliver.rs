@@ -57,11 +57,7 @@ impl Engine {
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let (pool, shard) = (upstream.pool, upstream.shard);
-        let Some(entry) = upstream.answered(&mut self.buffers) else {
-            // A reply that nobody asked for, or before its request was written: the two sides do not mean
-            // the same thing any more.
-            return self.lose(id, CloseReason::BadReply, Fate::Lost);
-        };
+        let Some(entry) = upstream.answered(&mut self.buffers) else { return self.unexpected(id, reply) };
         if entry.attempts > 0
             && let Some(owner) = self.owner_of(entry.owner)
             && let Some(client) = self.clients.get_mut(owner.client())
@@ -88,6 +84,24 @@ impl Engine {
             Owner::Own(step) => self.own_answer(id, step, reply),
             Owner::Nobody => {}
         }
+    }
+
+    /// A reply that nobody asked for, or before its request was written: the two sides do not mean the same
+    /// thing any more. If it is an error about the request that was on its way, whoever sent that gets it:
+    /// sent again it would end the next connection in the same way.
+    fn unexpected(&mut self, id: UpstreamId, reply: &[u8]) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        if reply.first() == Some(&b'-')
+            && let Some(front) = upstream.expected.front_mut()
+        {
+            let owner = core::mem::replace(&mut front.owner, Owner::Nobody);
+            if let Some(owner) = self.disown(owner) {
+                self.leave_road(owner, pool, shard);
+                self.answer_owner(owner, reply);
+            }
+        }
+        self.lose(id, CloseReason::BadReply, Fate::Lost);
     }
 
     /// A part's reply is one less that its client is owed on that road.
@@ -133,13 +147,10 @@ impl Engine {
             self.resume(id, Pause::FLIGHT);
         }
         let Some(client) = self.clients.get_mut(id) else { return };
-        let waiting = client.output.len() + client.replies.parked_bytes();
-        if waiting > OUTPUT_MARK {
-            if client.output.len() > OUTPUT_MARK {
-                client.pause.set(Pause::OUTPUT);
-            }
+        if client.waiting_bytes() > OUTPUT_MARK {
+            client.pause.set(Pause::OUTPUT);
             let limit = self.topology.pool(client.pool).config.limits.output_limit.as_usize();
-            if waiting > limit {
+            if client.output.len() + client.replies.parked_bytes() > limit {
                 return self.close_client(id, CloseReason::OutputLimit);
             }
             self.set_reading(id);
@@ -155,13 +166,21 @@ impl Engine {
         let pool = client.pool;
         let limit = self.topology.pool(pool).config.limits.gather_limit;
         let mut error = Vec::new();
+        let client_id = gather.client;
         let too_large = gather.bytes() + reply.len() > limit.as_usize();
         if too_large {
             let name = &self.topology.pool(pool).config.name;
             super::ErrorReply::GatherLimit { pool: name, limit }.write(&mut error);
         }
-        if gather.part(part, if too_large { &error } else { reply }) {
+        let reply = if too_large { &error } else { reply };
+        let last = gather.part(part, reply);
+        if let Some(client) = self.clients.get_mut(client_id) {
+            client.gathered += reply.len();
+        }
+        if last {
             self.join(gather_id);
+        } else {
+            self.given(client_id);
         }
     }
 
@@ -172,6 +191,9 @@ impl Engine {
         let mut reply = core::mem::take(&mut self.scratch);
         reply.clear();
         gather.join(&mut reply);
+        if let Some(c) = self.clients.get_mut(client) {
+            c.gathered -= gather.bytes();
+        }
         self.gathers.end(gather_id);
         if reply.first() == Some(&b'-')
             && let Some(c) = self.clients.get(client)
@@ -199,7 +221,11 @@ impl Engine {
     pub(super) fn idle_if_done(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get(id) else { return };
         let special = upstream.private || upstream.lane == Lane::Bulk || upstream.state == State::Draining;
-        if special && upstream.expected.is_empty() && upstream.state != State::Handshaking {
+        if special
+            && !upstream.uploading
+            && upstream.expected.is_empty()
+            && upstream.state != State::Handshaking
+        {
             let free = upstream.lane != Lane::Bulk || !self.is_spare(id);
             if free {
                 self.became_idle(id);
@@ -229,12 +255,27 @@ impl Engine {
         false
     }
 
+    /// Whose request an entry is that leaves its queue, or becomes nobody's: where its client has gone, what
+    /// was being gathered for it ends.
+    pub(in crate::engine) fn disown(&mut self, owner: Owner) -> Option<HeldOwner> {
+        let found = self.owner_of(owner);
+        if found.is_none()
+            && let Owner::Part { gather, .. } = owner
+        {
+            self.gathers.end(gather);
+        }
+        found
+    }
+
     /// Whose request an entry is.
     pub(in crate::engine) fn owner_of(&self, owner: Owner) -> Option<HeldOwner> {
         match owner {
-            Owner::Client { client, seq } => Some(HeldOwner::Client { client, seq }),
+            Owner::Client { client, seq } => {
+                self.clients.get(client).map(|_| HeldOwner::Client { client, seq })
+            }
             Owner::Part { gather, part } => {
                 let g = self.gathers.get(gather)?;
+                self.clients.get(g.client)?;
                 Some(HeldOwner::Part { client: g.client, seq: g.seq, gather, part })
             }
             Owner::Own(_) | Owner::Nobody => None,

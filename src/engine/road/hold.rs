@@ -64,6 +64,11 @@ impl Why {
     pub(crate) fn is_outage(self) -> bool {
         matches!(self, Why::Shard(_) | Why::Connecting)
     }
+
+    /// Whether it waits, or waited, for earlier requests of its own client.
+    pub(crate) fn is_own_order(self) -> bool {
+        matches!(self, Why::RoadBusy | Why::Behind)
+    }
 }
 
 pub(crate) struct Held {
@@ -89,48 +94,88 @@ impl Held {
     }
 }
 
+/// How much is held.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct HeldSum {
+    pub(crate) count: usize,
+    pub(crate) bytes: usize,
+}
+
 #[derive(Default)]
 pub(crate) struct Hold {
     requests: BTreeMap<u64, Held>,
     by_shard: BTreeSet<(PoolId, ShardId, u64)>,
     by_client: BTreeSet<(ClientId, ShardId, u64)>,
     by_time: BTreeSet<(PoolId, Time, u64)>,
-    bytes: usize,
+    pools: BTreeMap<PoolId, HeldSum>,
+    client_bytes: BTreeMap<ClientId, usize>,
+    /// How many of a client's requests to a shard hold an answer.
+    answered: BTreeMap<(ClientId, ShardId), usize>,
     next: u64,
 }
 
 impl Hold {
-    pub(crate) fn len(&self) -> usize {
-        self.requests.len()
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.requests.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// How much of a pool is held.
+    pub(crate) fn of_pool(&self, pool: PoolId) -> HeldSum {
+        self.pools.get(&pool).copied().unwrap_or_default()
+    }
+
     /// Behind everything that is held. (What was sent and comes back is put in its client's order by
     /// `sort`.)
-    pub(crate) fn push(&mut self, held: Held) -> u64 {
+    pub(crate) fn push(&mut self, held: Held) {
         let number = self.next;
         self.next += 1;
-        self.bytes += held.size();
+        self.put(number, held);
+    }
+
+    fn put(&mut self, number: u64, held: Held) {
+        let client = held.owner.client();
+        let sum = self.pools.entry(held.pool).or_default();
+        sum.count += 1;
+        sum.bytes += held.size();
+        *self.client_bytes.entry(client).or_default() += held.size();
+        if held.answer.is_some() {
+            *self.answered.entry((client, held.shard)).or_default() += 1;
+        }
         self.by_shard.insert((held.pool, held.shard, number));
-        self.by_client.insert((held.owner.client(), held.shard, number));
+        self.by_client.insert((client, held.shard, number));
         self.by_time.insert((held.pool, held.since, number));
         self.requests.insert(number, held);
-        number
     }
 
     pub(crate) fn take(&mut self, number: u64) -> Option<Held> {
         let held = self.requests.remove(&number)?;
-        self.bytes -= held.size();
+        let client = held.owner.client();
         self.by_shard.remove(&(held.pool, held.shard, number));
-        self.by_client.remove(&(held.owner.client(), held.shard, number));
+        self.by_client.remove(&(client, held.shard, number));
         self.by_time.remove(&(held.pool, held.since, number));
+        if let Some(sum) = self.pools.get_mut(&held.pool) {
+            sum.count -= 1;
+            sum.bytes -= held.size();
+        }
+        // A request has at least one byte: a client without bytes has nothing here.
+        if let Some(bytes) = self.client_bytes.get_mut(&client) {
+            *bytes -= held.size();
+            if *bytes == 0 {
+                self.client_bytes.remove(&client);
+            }
+        }
+        if held.answer.is_some()
+            && let Some(count) = self.answered.get_mut(&(client, held.shard))
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.answered.remove(&(client, held.shard));
+            }
+        }
         Some(held)
     }
 
@@ -138,15 +183,27 @@ impl Hold {
         self.requests.get(&number)
     }
 
-    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Held> {
-        self.requests.get_mut(&number)
+    /// Why a held request waits now.
+    pub(crate) fn set_why(&mut self, number: u64, why: Why) {
+        if let Some(held) = self.requests.get_mut(&number) {
+            held.why = why;
+        }
     }
 
-    /// What a node said to it counts no more.
+    /// What a node said to it is void.
     pub(crate) fn forget_answer(&mut self, number: u64) {
-        if let Some(held) = self.requests.get_mut(&number) {
-            self.bytes -= held.answer.take().map_or(0, |a| a.len());
+        if let Some(mut held) = self.take(number) {
+            held.answer = None;
             held.rewound = false;
+            self.put(number, held);
+        }
+    }
+
+    /// It counts as held since `now`.
+    pub(crate) fn refresh(&mut self, number: u64, now: Time) {
+        if let Some(mut held) = self.take(number) {
+            held.since = now;
+            self.put(number, held);
         }
     }
 
@@ -155,7 +212,12 @@ impl Hold {
         self.by_client.range((client, shard, 0)..=(client, shard, u64::MAX)).next().is_some()
     }
 
-    /// The numbers of what is held for a shard from `from` on, oldest first.
+    /// Does one of this client's held requests to this shard hold an answer?
+    pub(crate) fn has_answered(&self, client: ClientId, shard: ShardId) -> bool {
+        self.answered.contains_key(&(client, shard))
+    }
+
+    /// The first of what is held for a shard, from `from` on.
     pub(crate) fn of_shard(&self, pool: PoolId, shard: ShardId, from: u64) -> Option<u64> {
         self.by_shard.range((pool, shard, from)..=(pool, shard, u64::MAX)).next().map(|(_, _, n)| *n)
     }
@@ -164,17 +226,14 @@ impl Hold {
     /// comes back while later ones are held: they would overtake it.
     pub(crate) fn sort(&mut self, client: ClientId, shard: ShardId, head: Seq) {
         let numbers = self.of_client_and_shard(client, shard);
-        let mut all: Vec<Held> = Vec::with_capacity(numbers.len());
-        for number in &numbers {
-            if let Some(held) = self.requests.remove(number) {
-                self.by_time.remove(&(held.pool, held.since, *number));
-                all.push(held);
-            }
+        let place = |n: &u64| self.requests.get(n).map_or(0, |h| h.owner.seq().wrapping_sub(head));
+        if numbers.is_sorted_by_key(place) {
+            return;
         }
-        all.sort_by_key(|h| h.owner.seq().wrapping_sub(head));
-        for (number, held) in numbers.into_iter().zip(all) {
-            self.by_time.insert((held.pool, held.since, number));
-            self.requests.insert(number, held);
+        let mut held: Vec<Held> = numbers.iter().filter_map(|n| self.take(*n)).collect();
+        held.sort_by_key(|h| h.owner.seq().wrapping_sub(head));
+        for (number, held) in numbers.into_iter().zip(held) {
+            self.put(number, held);
         }
     }
 
@@ -191,23 +250,30 @@ impl Hold {
 
     /// Bytes of one client's held requests.
     pub(crate) fn bytes_of(&self, client: ClientId) -> usize {
-        self.of_client(client).iter().filter_map(|n| self.requests.get(n)).map(|h| h.size()).sum()
+        self.client_bytes.get(&client).copied().unwrap_or_default()
     }
 
     /// # Errors
     /// Where its indexes and what it holds differ.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let bytes: usize = self.requests.values().map(|h| h.size()).sum();
+        let bytes: usize = self.requests.values().map(Held::size).sum();
         let indexed = self.requests.iter().all(|(n, h)| {
             self.by_shard.contains(&(h.pool, h.shard, *n))
                 && self.by_client.contains(&(h.owner.client(), h.shard, *n))
                 && self.by_time.contains(&(h.pool, h.since, *n))
         });
         let sizes = [self.by_shard.len(), self.by_client.len(), self.by_time.len()];
-        if bytes == self.bytes && indexed && sizes == [self.requests.len(); 3] {
+        let counted: usize = self.pools.values().map(|sum| sum.bytes).sum();
+        let by_client: usize = self.client_bytes.values().sum();
+        let answered = self.requests.values().filter(|h| h.answer.is_some()).count();
+        let right = [counted, by_client] == [bytes; 2]
+            && indexed
+            && sizes == [self.requests.len(); 3]
+            && self.answered.values().sum::<usize>() == answered;
+        if right {
             Ok(())
         } else {
-            Err(format!("the hold: {bytes} bytes, {} counted, {sizes:?} indexed", self.bytes))
+            Err(format!("the hold: {bytes} bytes, {counted} and {by_client} counted, {sizes:?} indexed"))
         }
     }
 
@@ -222,6 +288,7 @@ impl Hold {
         self.by_time.range(all).next().map(|(_, since, _)| *since)
     }
 
+    /// All, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Held)> {
         self.requests.iter().map(|(n, h)| (*n, h))
     }

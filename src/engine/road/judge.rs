@@ -1,6 +1,7 @@
 //! What becomes of requests that did not simply get their reply. `failover::verdict` decides; here it is
 //! carried out: sent again, held, answered with an error, passed on.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use super::HeldOwner;
@@ -11,11 +12,14 @@ use crate::command::{self, Group, Row};
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason};
 use crate::engine::clients::{Place, StreamTo};
-use crate::engine::links::PRIMARY_RETRY;
-use crate::engine::upstreams::{Expected, Large, Owner, Step, Upstream};
+use crate::engine::upstreams::{Expected, Large, Owner, State, Step, Upstream};
 use crate::failover::{Fate, Kind, Past, Verdict, verdict};
 use crate::resp;
-use crate::topology::{HoldReason, Observation};
+use crate::topology::{HoldReason, NodeFailure, Observation};
+
+/// The pause before a refused request is sent again grows by this with each attempt, ten times.
+const PAUSE: Duration = Duration::from_millis(20);
+const PAUSES: u32 = 10;
 
 /// A request that is being judged.
 struct Case<'a> {
@@ -37,7 +41,7 @@ impl Engine {
         for (i, entry) in entries.into_iter().enumerate() {
             let (request, written) = upstream.out.request(from, entry.length as usize);
             from += entry.length as usize;
-            let Some(owner) = self.owner_of(entry.owner) else { continue };
+            let Some(owner) = self.disown(entry.owner) else { continue };
             self.leave_road(owner, pool, shard);
             let fate = match () {
                 () if i == 0 && upstream.large == Large::Streaming => Fate::ReplyCut,
@@ -136,8 +140,12 @@ impl Engine {
     }
 
     /// Back to the waiting place, in the client's order.
-    fn hold_again(&mut self, case: Case<'_>, fate: Fate<'_>, why: Why) {
+    fn hold_again(&mut self, mut case: Case<'_>, fate: Fate<'_>, why: Why) {
         let answer = if let Fate::Answered(reply) = fate { Some(reply) } else { None };
+        // A read that was not even sent has not used up one of its retries.
+        if fate != Fate::NotSent || !case.row.is_read() {
+            case.attempts = case.attempts.saturating_add(1);
+        }
         self.put_back(case, answer, why, false);
     }
 
@@ -150,12 +158,11 @@ impl Engine {
                     before.into_iter().for_each(|number| self.pass_answer_on(number));
                     self.answer_owner(case.owner, answer);
                 }
-                _ => self.fail_full(case.owner, case.pool, case.shard),
+                _ => self.refuse_held(case.owner, case.pool, case.shard, self.now),
             };
         }
         let id = case.owner.client();
         let Some(client) = self.clients.get_mut(id) else { return self.drop_owner(case.owner) };
-        let head = client.replies.head();
         // A node that says that it is a primary and refuses writes must not be asked for ever.
         let since = *client.session.resent_since.get_or_insert(self.now);
         self.hold_request(Held {
@@ -164,13 +171,15 @@ impl Engine {
             shard: case.shard,
             row: case.row.id(),
             request: case.request.to_vec(),
-            attempts: case.attempts.saturating_add(1),
+            attempts: case.attempts,
             since,
             why,
             answer: answer.map(Into::into),
             rewound,
         });
-        self.hold.sort(id, case.shard, head);
+        if self.unsorted.last() != Some(&(id, case.shard)) {
+            self.unsorted.push((id, case.shard));
+        }
         self.release(case.pool, case.shard);
     }
 
@@ -205,7 +214,7 @@ impl Engine {
             self.streamed_answered(id, front.owner);
         }
         self.actions.push_back(Action::Report(Observation::TopologyDoubted { pool, shard }));
-        self.doubt(id, reply);
+        self.doubt(id, reply, front.attempts);
         let case = Case { owner, pool, shard, row, request: &request, attempts: front.attempts };
         if decided == Verdict::AskRole {
             self.hold_again(case, fate, Why::Doubted(id));
@@ -217,25 +226,26 @@ impl Engine {
         true
     }
 
-    /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so. One
-    /// whose node can serve nobody at the moment rests until then.
-    fn doubt(&mut self, id: UpstreamId, reply: &[u8]) {
+    /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so. The
+    /// first time it is asked at once; one whose node can serve nobody at the moment, or contradicts itself,
+    /// rests for longer and longer, or the two would go round as fast as the network allows.
+    fn doubt(&mut self, id: UpstreamId, reply: &[u8], attempts: u8) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
         if upstream.may_write() {
-            upstream.state = crate::engine::upstreams::State::Ready { primary: false };
+            upstream.state = State::Ready { primary: false };
         }
         let code = resp::error_code(reply);
-        let rests = matches!(code, b"LOADING" | b"MASTERDOWN" | b"CLUSTERDOWN");
+        let rests = attempts > 0 || matches!(code, b"LOADING" | b"MASTERDOWN" | b"CLUSTERDOWN");
         if !rests && !upstream.asks_role() {
             return self.ask(id, Step::Role, &["ROLE"]);
         }
         if rests && !upstream.resting {
             upstream.resting = true;
-            upstream.ask_role_at = Some(self.now + PRIMARY_RETRY);
+            upstream.ask_role_at = Some(self.now + PAUSE * (u32::from(attempts) + 1).min(PAUSES));
             self.reroute(pool, shard);
             if code == b"LOADING" {
-                let failure = crate::topology::NodeFailure::Loading;
+                let failure = NodeFailure::Loading;
                 self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
             }
         }
@@ -251,8 +261,8 @@ impl Engine {
         for number in doubted {
             if !refusal_counts {
                 self.pass_doubted_on(number);
-            } else if let Some(held) = self.hold.get_mut(number) {
-                held.why = Why::Shard(HoldReason::Moving);
+            } else {
+                self.hold.set_why(number, Why::Shard(HoldReason::Moving));
             }
         }
     }
@@ -260,6 +270,7 @@ impl Engine {
     /// A script that may have been executed gets the node's words as its answer. What stands before it can't
     /// be sent again any more, and the reads behind it had their right answers already.
     pub(super) fn pass_doubted_on(&mut self, number: u64) {
+        self.sort_held();
         let Some(doubted) = self.hold.get(number) else { return };
         let (owner, shard) = (doubted.owner, doubted.shard);
         let Some(head) = self.clients.get(owner.client()).map(|c| c.replies.head()) else { return };
@@ -268,10 +279,12 @@ impl Engine {
         for other in self.hold.of_client_and_shard(owner.client(), shard) {
             let Some(held) = self.hold.get(other) else { continue };
             let before = held.owner.seq().wrapping_sub(head) <= place;
-            if held.answer.is_none() || (!before && !held.rewound) {
+            if !before && !held.rewound {
                 break;
             }
-            decided.push(other);
+            if held.answer.is_some() {
+                decided.push(other);
+            }
         }
         decided.into_iter().for_each(|number| self.pass_answer_on(number));
     }
@@ -288,6 +301,9 @@ impl Engine {
     /// What is held of a client and shard before a request of it, and was answered.
     fn answered_before(&self, owner: HeldOwner, shard: ShardId) -> Vec<u64> {
         let Some(client) = self.clients.get(owner.client()) else { return Vec::new() };
+        if !self.hold.has_answered(owner.client(), shard) {
+            return Vec::new();
+        }
         let head = client.replies.head();
         let place = owner.seq().wrapping_sub(head);
         let stands_before = |h: &Held| h.answer.is_some() && h.owner.seq().wrapping_sub(head) < place;
@@ -353,7 +369,7 @@ impl Engine {
             }
             let entry = *entry;
             let request = upstream.out.request(from, entry.length as usize).0.to_vec();
-            let Some(owner) = self.owner_of(owner) else { continue };
+            let Some(owner) = self.disown(owner) else { continue };
             self.leave_road(owner, pool, shard);
             if let Some(link) = self.pools[usize::from(pool.0)].links.get(&node) {
                 link.counters.timeouts.inc();

@@ -6,6 +6,8 @@
 //! head, the upstream is paused while the client reads slowly: as long as it likes if nobody is behind,
 //! else for `stall_limit`, and then the client is closed.
 
+use core::time::Duration;
+
 use crate::base::{ClientId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason, Party};
@@ -60,6 +62,8 @@ impl Engine {
                 }
             }
             Owner::Part { gather, .. } => {
+                upstream.large = Large::Kept;
+                self.make_private(id);
                 let limit = self.topology.pool(pool).config.limits.gather_limit.as_usize();
                 if self.gathers.get(gather).is_none_or(|g| kept + g.bytes() > limit) {
                     self.drop_part(id);
@@ -77,7 +81,7 @@ impl Engine {
         let (pool, shard) = (upstream.pool, upstream.shard);
         let Some(front) = upstream.expected.front_mut() else { return };
         let owner = core::mem::replace(&mut front.owner, Owner::Nobody);
-        let Some(owner) = self.owner_of(owner) else { return self.drop_large(id) };
+        let Some(owner) = self.disown(owner) else { return self.drop_large(id) };
         self.leave_road(owner, pool, shard);
         let config = &self.topology.pool(pool).config;
         let (name, limit) = (config.name.clone(), config.limits.gather_limit);
@@ -110,7 +114,7 @@ impl Engine {
 
     /// A client reads its large reply more slowly than it comes.
     fn wait_for_reader(&mut self, id: UpstreamId, client: ClientId) {
-        let stalls = self.others_behind(id, client);
+        let stalls = self.others_behind(id, client) || self.others_without(id);
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.stalled = stalls.then_some(self.now);
         if upstream.reading {
@@ -127,16 +131,23 @@ impl Engine {
         })
     }
 
+    /// Whether everybody else waits for an upstream to its node, which may have no more.
+    fn others_without(&self, id: UpstreamId) -> bool {
+        self.upstreams.get(id).is_some_and(|u| self.is_short_of_upstreams(u.pool, u.node))
+    }
+
     /// The end of a reply that was passed on, or dropped, in pieces.
     pub(super) fn last_piece(&mut self, id: UpstreamId, piece: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let passed = core::mem::replace(&mut upstream.large, Large::No) == Large::Streaming;
         upstream.stalled = None;
+        upstream.stalled_for = Duration::ZERO;
         let (pool, shard) = (upstream.pool, upstream.shard);
         let Some(entry) = upstream.answered(&mut self.buffers) else {
             return self.lose(id, CloseReason::BadReply, Fate::Lost);
         };
-        // It may have been paused in the very turn that brought the end; what follows is others'.
+        // Its end may have been read together with the piece that filled the client's output. What comes
+        // next is another's: that client's slowness is no reason to wait any more.
         self.read_upstream_on(id);
         if entry.streamed {
             self.streamed_answered(id, entry.owner);
@@ -159,12 +170,13 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.large = Large::Dropped;
         upstream.stalled = None;
+        upstream.stalled_for = Duration::ZERO;
         let kept = core::mem::take(&mut upstream.partial);
         self.buffers.give(kept);
         self.read_upstream_on(id);
     }
 
-    fn read_upstream_on(&mut self, id: UpstreamId) {
+    pub(in crate::engine) fn read_upstream_on(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         if !upstream.reading {
             upstream.reading = true;
@@ -183,19 +195,22 @@ impl Engine {
             .map(|(id, _)| id)
             .collect();
         for id in paused {
-            if let Some(upstream) = self.upstreams.get_mut(id) {
-                upstream.stalled = None;
+            if let Some(upstream) = self.upstreams.get_mut(id)
+                && let Some(since) = upstream.stalled.take()
+            {
+                upstream.stalled_for += self.now.since(since);
             }
             self.read_upstream_on(id);
         }
     }
 
-    /// Others have waited behind a slow client's large reply for `stall_limit`.
+    /// Others have waited for a slow client's large reply for `stall_limit`.
     pub(in crate::engine) fn close_stalled(&mut self, id: UpstreamId) {
-        if let Some(upstream) = self.upstreams.get_mut(id)
-            && let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner)
-        {
-            upstream.stalled = None;
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        upstream.stalled = None;
+        let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner) else { return };
+        // Those who wanted an upstream of their own may have got one by now.
+        if self.others_behind(id, client) || self.others_without(id) {
             self.close_client(client, CloseReason::Stalled);
         }
     }

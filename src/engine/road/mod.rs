@@ -29,7 +29,7 @@ use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause, Place};
 use super::upstreams::{Expected, Owner};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::command::{self, Found, Handling, Row};
-use crate::config::Route;
+use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, Scanned, Span, inline_to_array};
 use crate::routing;
 use crate::topology::{Gate, HoldReason};
@@ -171,7 +171,8 @@ impl Engine {
             }
         }
         self.args.clear();
-        let limits = self.pools[0].limits;
+        let Some(pool) = self.clients.get(id).map(|c| c.pool) else { return Flow::Taken };
+        let limits = self.pools[usize::from(pool.0)].limits;
         match RequestScanner::default().scan(&request, &mut self.args, &limits) {
             Scanned::Request { .. } => self.request(id, &request),
             Scanned::Error(error) => {
@@ -223,12 +224,11 @@ impl Engine {
     fn unknown(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let name = self.args.first().map_or(&[][..], |a| a.of(request));
         let mut args = Vec::new();
+        // As Redis quotes them: each as far as there is room left, the last one in full quotes.
         for arg in self.args.iter().skip(1) {
-            if args.len() >= 128 {
-                break;
-            }
+            let Some(room) = 128usize.checked_sub(args.len()).filter(|room| *room > 0) else { break };
             args.push(b'\'');
-            args.extend(arg.of(request).iter().take(128 - args.len().min(128)));
+            args.extend(arg.of(request).iter().take(room));
             args.extend_from_slice(b"' ");
         }
         self.refuse(id, ErrorReply::UnknownCommand { name, args: &args })
@@ -237,21 +237,25 @@ impl Engine {
     /// Route and enqueue a request whose keys must all lie on one shard.
     fn forward(&mut self, id: ClientId, row: &'static Row, request: &[u8]) -> Flow {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
-        let (pool, is_read) = (client.pool, row.is_read());
-        if !is_read && client.route == Route::Replica {
-            return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
-        }
+        let pool = client.pool;
         if command::blocks(row, request, &self.args) {
             let why = "commands that block are not built yet";
             return self.refuse(id, ErrorReply::Later { command: row.name, why });
         }
-        let shard = match self.one_shard(pool, row, request) {
-            Ok(shard) => shard,
-            Err(NoShard::Crossed) => {
-                return self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) });
-            }
-            Err(NoShard::Keys(text)) => return self.refuse(id, ErrorReply::Keys { text: &text }),
-        };
+        match self.one_shard(pool, row, request) {
+            Ok(shard) => self.forward_to(shard, id, row, request),
+            Err(NoShard::Crossed) => self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) }),
+            Err(NoShard::Keys(text)) => self.refuse(id, ErrorReply::Keys { text: &text }),
+        }
+    }
+
+    /// Reserve and enqueue a request for one shard.
+    fn forward_to(&mut self, shard: ShardId, id: ClientId, row: &'static Row, request: &[u8]) -> Flow {
+        let Some(client) = self.clients.get(id) else { return Flow::Taken };
+        let (pool, is_read) = (client.pool, row.is_read());
+        if !is_read && client.route == Route::Replica {
+            return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
+        }
         if self.must_wait_unread(id, pool, shard, is_read) {
             return Flow::NotNow;
         }
@@ -317,16 +321,18 @@ impl Engine {
         if client.held > 0 && self.hold.holds(id, shard) {
             return Err(Why::Behind);
         }
-        self.choose_now(id, pool, shard, is_read)
+        let reads = client.reads;
+        self.choose_now(id, pool, shard, is_read, reads)
     }
 
-    /// The same for one that is first in its client's order.
+    /// The same for one that is first in its client's order, by a read policy.
     pub(super) fn choose_now(
         &mut self,
         id: ClientId,
         pool: PoolId,
         shard: ShardId,
         is_read: bool,
+        reads: ReadPolicy,
     ) -> Result<UpstreamId, Why> {
         let Some(client) = self.clients.get(id) else { return Err(Why::Behind) };
         let believed = self.topology.pool(pool).shard(shard);
@@ -345,7 +351,7 @@ impl Engine {
             let in_flight =
                 |i: usize| self.upstreams.get(routes.replicas[i]).map_or(usize::MAX, |u| u.expected.len());
             routing::pick(
-                client.reads,
+                reads,
                 routes.primary.is_some(),
                 routes.replicas.len(),
                 in_flight,
@@ -414,8 +420,10 @@ impl Engine {
     /// A client is read unless it is paused and has given enough to go on with.
     pub(super) fn set_reading(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let reading =
-            !client.pause.any() || client.input.len() < INPUT_MARK && !client.pause.has(Pause::CLOSING);
+        // An incomplete request is read to its end; what can't be parsed now is not piled up.
+        let waits = client.pause.any() || (client.runnable && client.partial.is_none());
+        let full = client.input.len() >= INPUT_MARK && waits;
+        let reading = !full && !client.pause.has(Pause::CLOSING);
         if client.reading != reading {
             client.reading = reading;
             self.actions.push_back(Action::Read { party: Party::Client(id), on: reading });

@@ -10,7 +10,6 @@ use crate::base::{ClientId, PoolId, ShardId, Time};
 use crate::command::{self, Row};
 use crate::engine::Engine;
 use crate::engine::clients::Pause;
-use crate::topology::Pool;
 
 impl Engine {
     /// A request that is in the hands of nobody else must wait.
@@ -26,7 +25,7 @@ impl Engine {
         why: Why,
     ) {
         if self.hold_is_full(pool) {
-            return self.fail_full(owner, pool, shard);
+            return self.refuse_held(owner, pool, shard, self.now);
         }
         let request = request.to_vec();
         let (row, since) = (row.id(), self.now);
@@ -48,14 +47,6 @@ impl Engine {
         self.hold.push(held);
     }
 
-    /// There is no room for one more.
-    pub(super) fn fail_full(&mut self, owner: HeldOwner, pool: PoolId, shard: ShardId) {
-        let snapshot = Arc::clone(self.topology.pool(pool));
-        let shard = snapshot.shard(shard);
-        let (pool, since) = (snapshot.config.name.as_str(), self.now.since(shard.since));
-        self.fail_owner(owner, ErrorReply::ShardDown { pool, shard: &shard.name, since });
-    }
-
     /// Takes a request out of the hold.
     pub(super) fn unhold(&mut self, number: u64) -> Option<Held> {
         let held = self.hold.take(number)?;
@@ -70,9 +61,26 @@ impl Engine {
 
     /// This worker's share of a pool's bound on held requests is used up.
     pub(super) fn hold_is_full(&self, pool: PoolId) -> bool {
+        let (count, bytes) = self.hold_share(pool);
+        let held = self.hold.of_pool(pool);
+        held.count >= count || held.bytes >= bytes
+    }
+
+    /// How many requests, and bytes of them, this worker may hold for a pool.
+    fn hold_share(&self, pool: PoolId) -> (usize, usize) {
         let config = &self.topology.pool(pool).config;
-        self.hold.len() >= (config.hold_max / self.workers).max(1)
-            || self.hold.bytes() >= config.hold_max_bytes.as_usize() / self.workers
+        ((config.hold_max / self.workers).max(1), (config.hold_max_bytes.as_usize() / self.workers).max(1))
+    }
+
+    /// A request that can't be held, or was held too long, was not executed, and is told so.
+    pub(super) fn refuse_held(&mut self, owner: HeldOwner, pool: PoolId, shard: ShardId, since: Time) {
+        let snapshot = Arc::clone(self.topology.pool(pool));
+        let shard = snapshot.shard(shard);
+        let since = self.now.since(shard.since.min(since));
+        self.fail_owner(
+            owner,
+            ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since },
+        );
     }
 
     /// Whether a request that would have to be held stays in its client's input instead, because the
@@ -87,11 +95,10 @@ impl Engine {
         if self.hold.is_empty() || self.choose(id, pool, shard, is_read).is_ok() {
             return false;
         }
-        let config = &self.topology.pool(pool).config;
-        let (count, bytes) =
-            (config.hold_max / self.workers, config.hold_max_bytes.as_usize() / self.workers);
-        let crowded = self.hold.len() * 4 >= count * 3 || self.hold.bytes() * 4 >= bytes * 3;
-        let greedy = self.hold.bytes() * 10 >= bytes && self.hold.bytes_of(id) * 10 >= bytes;
+        let (count, bytes) = self.hold_share(pool);
+        let held = self.hold.of_pool(pool);
+        let crowded = held.count * 4 >= count * 3 || held.bytes * 4 >= bytes * 3;
+        let greedy = self.hold.bytes_of(id) * 10 >= bytes;
         if !crowded && !greedy {
             return false;
         }
@@ -104,27 +111,44 @@ impl Engine {
 
     /// Lets go what may go, shard by shard.
     pub(in crate::engine) fn release_all(&mut self) {
+        self.sort_held();
         while let Some((pool, shard)) = self.releases.pop() {
             self.release_shard(pool, shard);
         }
-        if !self.crowded.is_empty() && !self.is_crowded() {
-            for id in core::mem::take(&mut self.crowded) {
-                self.resume(id, Pause::HOLD);
+        for id in core::mem::take(&mut self.crowded) {
+            match self.clients.get(id).map(|c| c.pool) {
+                Some(pool) if self.is_crowded(pool, id) => self.crowded.push(id),
+                Some(_) => self.resume(id, Pause::HOLD),
+                None => {}
             }
         }
     }
 
-    fn is_crowded(&self) -> bool {
-        self.topology.pools.iter().any(|pool| {
-            let config = &pool.config;
-            let (count, bytes) =
-                (config.hold_max / self.workers, config.hold_max_bytes.as_usize() / self.workers);
-            self.hold.len() * 2 >= count || self.hold.bytes() * 20 >= bytes
-        })
+    /// Puts what came back where it belongs among its client's held requests.
+    pub(super) fn sort_held(&mut self) {
+        for (client, shard) in core::mem::take(&mut self.unsorted) {
+            if let Some(head) = self.clients.get(client).map(|c| c.replies.head()) {
+                self.hold.sort(client, shard, head);
+            }
+        }
+    }
+
+    /// Whether a client that waits for room among the held goes on waiting.
+    fn is_crowded(&self, pool: PoolId, client: ClientId) -> bool {
+        let (count, bytes) = self.hold_share(pool);
+        let held = self.hold.of_pool(pool);
+        held.count > 0
+            && (held.count * 2 >= count
+                || held.bytes * 2 >= bytes
+                || self.hold.bytes_of(client) * 20 >= bytes)
     }
 
     /// In order; a client whose first request to the shard can't go keeps its later ones.
     fn release_shard(&mut self, pool: PoolId, shard: ShardId) {
+        let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
+        if routes.primary.is_none() && routes.replicas.is_empty() {
+            return;
+        }
         let mut blocked: BTreeSet<ClientId> = BTreeSet::new();
         let mut from = 0;
         while let Some(number) = self.hold.of_shard(pool, shard, from) {
@@ -132,20 +156,22 @@ impl Engine {
             let Some(held) = self.hold.get(number) else { continue };
             let client = held.owner.client();
             let row = command::row(held.row);
-            let answered = held.answer.is_some();
+            let (answered, own_order) = (held.answer.is_some(), held.why.is_own_order());
             if blocked.contains(&client) || (answered && !self.begins_anew(client, shard)) {
                 blocked.insert(client);
                 continue;
             }
-            match self.choose_now(client, pool, shard, row.is_read()) {
+            let Some(reads) = self.clients.get(client).map(|c| c.reads_behind(own_order)) else { continue };
+            match self.choose_now(client, pool, shard, row.is_read(), reads) {
                 Ok(upstream) => {
                     if let Some(held) = self.unhold(number) {
                         self.enqueue(upstream, held.owner, row, &held.request, held.attempts);
                     }
                 }
                 Err(why) => {
-                    if let Some(held) = self.hold.get_mut(number) {
-                        held.why = why;
+                    // That it stood behind its client's own requests is still true when they are answered.
+                    if !own_order {
+                        self.hold.set_why(number, why);
                     }
                     blocked.insert(client);
                 }
@@ -170,30 +196,32 @@ impl Engine {
 
     /// What has been held longer than its pool's `hold` is answered, in order.
     pub(in crate::engine) fn expire_held(&mut self) {
+        self.sort_held();
         for pool in self.topology.pools.clone() {
             for number in self.hold.since(pool.id, self.now - pool.hold) {
-                self.expire_one(number, &pool);
+                self.expire_one(number);
             }
         }
     }
 
-    fn expire_one(&mut self, number: u64, pool: &Pool) {
-        if self.hold.get(number).is_some_and(|held| matches!(held.why, Why::Doubted(_))) {
+    fn expire_one(&mut self, number: u64) {
+        let Some(held) = self.hold.get(number) else { return };
+        let (client, shard) = (held.owner.client(), held.shard);
+        if matches!(held.why, Why::Doubted(_)) {
             // Nothing proves that it was not executed.
-            let shard = self.hold.get(number).map(|held| held.shard);
+            let pool = held.pool;
             self.pass_doubted_on(number);
-            return shard.into_iter().for_each(|shard| self.release(pool.id, shard));
+            return self.release(pool, shard);
+        }
+        if self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some()) {
+            // It waits for the client's own earlier replies, not for a primary.
+            return self.hold.refresh(number, self.now);
         }
         let Some(held) = self.unhold(number) else { return };
         if let Some(client) = self.clients.get_mut(held.owner.client()) {
             client.session.resent_since = None;
         }
-        let shard = pool.shard(held.shard);
-        let since = self.now.since(shard.since.min(held.since));
-        self.fail_owner(
-            held.owner,
-            ErrorReply::ShardDown { pool: &pool.config.name, shard: &shard.name, since },
-        );
+        self.refuse_held(held.owner, held.pool, held.shard, held.since);
     }
 
     /// When the first held request will have been held too long.

@@ -21,7 +21,7 @@ impl Engine {
             return self.refuse(id, ErrorReply::Arity { command: row.name });
         }
         match self.one_shard(pool, row, request) {
-            Ok(_) => return self.forward(id, row, request),
+            Ok(shard) => return self.forward_to(shard, id, row, request),
             Err(NoShard::Keys(text)) => return self.refuse(id, ErrorReply::Keys { text: &text }),
             Err(NoShard::Crossed) => {}
         }
@@ -108,7 +108,12 @@ impl Engine {
         }
         let shards = self.topology.pool(pool).shards.len();
         if shards == 1 {
-            return self.forward(id, row, request);
+            return self.forward_to(ShardId(0), id, row, request);
+        }
+        for shard in 0..shards {
+            if self.must_wait_unread(id, pool, ShardId(shard as u16), row.is_read()) {
+                return Flow::NotNow;
+            }
         }
         for shard in 0..shards {
             if self.must_wait_unread(id, pool, ShardId(shard as u16), row.is_read()) {

@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 
-use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::large::LARGE;
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
@@ -109,6 +108,7 @@ impl Engine {
         if let Some(upstream) = self.upstreams.get_mut(upstream_id) {
             upstream.queue(&[], expected, self.now, &mut self.buffers);
             upstream.uploading = true;
+            upstream.last_byte = self.now;
             if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&upstream.node) {
                 link.bulk.retain(|other| *other != upstream_id);
                 link.counters.requests.inc();
@@ -289,6 +289,14 @@ impl Engine {
                 ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since },
             );
             self.resume_stream(id);
+        }
+    }
+
+    /// An upstream that a client was streaming to and waiting for has gone.
+    pub(in crate::engine) fn release_feeder(&mut self, feeder: Option<ClientId>) {
+        if let Some(feeder) = feeder {
+            self.resume_stream(feeder);
+            self.set_reading(feeder);
         }
     }
 }

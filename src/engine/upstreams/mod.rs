@@ -12,6 +12,7 @@ pub(crate) mod expected;
 mod replay;
 mod waits;
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
@@ -72,14 +73,16 @@ pub(crate) struct Upstream {
     pub(crate) private: bool,
     /// Since when others wait behind a large reply whose client does not read.
     pub(crate) stalled: Option<Time>,
+    /// How long others have waited behind this large reply before, the pause at hand left out.
+    pub(crate) stalled_for: Duration,
     /// Clients that are not read until it has room again.
     pub(crate) waiting: Vec<ClientId>,
     pub(crate) last_byte: Time,
     pub(crate) opened: Time,
+    /// Its node said that it can't serve now (LOADING and the like): nothing new until ROLE was answered.
+    pub(crate) resting: bool,
     /// When ROLE is asked again, because it did not say `master` where it should.
     pub(crate) ask_role_at: Option<Time>,
-    /// Its node said that it can serve nobody at the moment: nothing new until ROLE has been answered.
-    pub(crate) resting: bool,
     /// A streamed request is on its way and not yet whole.
     pub(crate) uploading: bool,
     /// The client that streams to it and waits for room.
@@ -104,11 +107,12 @@ impl Upstream {
             large: Large::No,
             private: false,
             stalled: None,
+            stalled_for: Duration::ZERO,
             waiting: Vec::new(),
             last_byte: now,
             opened: now,
-            ask_role_at: None,
             resting: false,
+            ask_role_at: None,
             uploading: false,
             feeder: None,
             dirty: false,
@@ -147,7 +151,8 @@ impl Upstream {
         self.waits.pushed(now);
     }
 
-    /// The oldest request has been answered: forgets it. `None` if the reply cannot be its own.
+    /// The oldest request has been answered: forgets it. `None`, and nothing is forgotten, if the reply
+    /// cannot be its own: nobody asked, or the request was not even written.
     #[inline]
     pub(crate) fn answered(&mut self, pool: &mut BufferPool) -> Option<Expected> {
         let front = *self.expected.front()?;

@@ -82,7 +82,8 @@ impl Said {
         (text(&part[0]), said)
     }
 
-    /// One line for each thing that is not the same: `-` is only here, `+` only with `other`.
+    /// One line for each thing that is not the same: `-` is only here, `+` only with `other`. Words of
+    /// summaries and complexities are no such thing; the O(…) in them is.
     pub(super) fn differences(&self, other: &Said, name: &str) -> Vec<String> {
         let one = |text: &str| BTreeSet::from([text.to_owned()]);
         let things = [
@@ -95,16 +96,33 @@ impl Said {
             ("subcommand", self.subcommands.clone(), other.subcommands.clone()),
             ("group", one(&self.group), one(&other.group)),
             ("since", one(&self.since), one(&other.since)),
-            ("complexity", one(&self.complexity), one(&other.complexity)),
-            ("summary", one(&self.summary), one(&other.summary)),
         ];
         let mut lines = Vec::new();
         for (thing, here, there) in things {
             lines.extend(here.difference(&there).map(|it| format!("{name} {thing} - {it}")));
             lines.extend(there.difference(&here).map(|it| format!("{name} {thing} + {it}")));
         }
+        let (here, there) = (orders(&self.complexity), orders(&other.complexity));
+        // A long story may be cut short here, but it begins in the same way and holds nothing else.
+        if here.first() != there.first() || here.iter().any(|order| !there.contains(order)) {
+            lines.push(format!("{name} complexity - {here:?}"));
+            lines.push(format!("{name} complexity + {there:?}"));
+        }
         lines
     }
+}
+
+/// Each `O(…)` of a text, in its order.
+pub(super) fn orders(text: &str) -> Vec<&str> {
+    let order = |(start, _)| {
+        let mut depth = 0;
+        let end = text[start..].find(|c| {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            c == ')' && depth == 0
+        });
+        &text[start..=start + end.unwrap_or_else(|| panic!("unbalanced: {text}"))]
+    };
+    text.match_indices("O(").map(order).collect()
 }
 
 /// One key spec of a COMMAND answer in the words of `Said::of`.

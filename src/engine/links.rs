@@ -8,14 +8,13 @@ use std::sync::Arc;
 
 use super::action::{Action, CloseReason, Lost, Party};
 use super::counters::{Counters, NodeCounters};
-use super::upstreams::{Expected, Lane, Owner, State, Step, Upstream};
+use super::upstreams::{Lane, State, Upstream};
 use super::{Engine, clients::Pause, next_random};
 use crate::base::{NodeId, PoolId, ShardId, Time, UpstreamId};
-use crate::command::RowId;
 use crate::config::{ReadPolicy, Route};
-use crate::failover::{Fate, role_of};
-use crate::resp::{self, RequestLimits, Value};
-use crate::topology::{Health, Node, NodeFailure, NodeState, Observation, Pool, Role, SeenRole, Topology};
+use crate::failover::Fate;
+use crate::resp::RequestLimits;
+use crate::topology::{Health, Node, NodeFailure, NodeState, Observation, Pool, Role, Topology};
 
 /// How soon a believed primary is tried, or asked for its role, again: it must not wait for a back-off,
 /// and an address that refuses must not be hammered.
@@ -53,7 +52,7 @@ pub(crate) struct Link {
     to: Option<SocketAddr>,
     pub(crate) shared: Option<UpstreamId>,
     /// Idle ones that may become shared again.
-    spare: Vec<UpstreamId>,
+    pub(super) spare: Vec<UpstreamId>,
     /// Idle ones of the bulk lane.
     pub(crate) bulk: Vec<UpstreamId>,
     /// All upstreams to the node, those on their way included.
@@ -62,7 +61,7 @@ pub(crate) struct Link {
     failures: u32,
     retry_at: Option<Time>,
     /// Told the control plane that it fails, and not yet that it works again.
-    told_failure: bool,
+    pub(super) told_failure: bool,
     pub(crate) counters: NodeCounters,
 }
 
@@ -159,21 +158,6 @@ impl Engine {
         for node in pool.members(shard) {
             if Self::wanted(&self.topology, pool, node) {
                 self.connect_shared(pool.id, node.id);
-            }
-        }
-    }
-
-    /// A node that was a replica has upstreams already when it is believed: ROLE is asked anew on each.
-    fn ask_believed(&mut self, pool: &Pool, shard: ShardId) {
-        let Some(node) = pool.shard(shard).primary else { return };
-        for id in self.upstreams_of(pool.id, node) {
-            let Some(upstream) = self.upstreams.get_mut(id) else { continue };
-            if upstream.is_ready()
-                && !upstream.may_write()
-                && upstream.ask_role_at.is_none()
-                && !upstream.asks_role()
-            {
-                self.ask(id, Step::Role, &["ROLE"]);
             }
         }
     }
@@ -277,117 +261,6 @@ impl Engine {
         let limit = self.topology.pool(pool).config.limits.max_upstreams;
         let link = self.pools[usize::from(pool.0)].links.get(&node);
         link.is_some_and(|l| l.shared.is_none() && l.count > limit)
-    }
-
-    /// A handshake is a list of internal entries in the upstream's own queue; it ends with ROLE.
-    pub(super) fn begin_handshake(&mut self, id: UpstreamId) {
-        let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        upstream.state = State::Handshaking;
-        let pool = Arc::clone(self.topology.pool(upstream.pool));
-        let auth = &pool.config.auth;
-        if let Some(password) = &auth.password {
-            match &auth.username {
-                Some(user) => self.ask(id, Step::Auth, &["AUTH", user, password.expose()]),
-                None => self.ask(id, Step::Auth, &["AUTH", password.expose()]),
-            }
-        }
-        if pool.config.db > 0 {
-            self.ask(id, Step::Select, &["SELECT", &pool.config.db.to_string()]);
-        }
-        self.ask(id, Step::NoEvict, &["CLIENT", "NO-EVICT", "ON"]);
-        self.ask(id, Step::Role, &["ROLE"]);
-    }
-
-    /// Asks a node something on the engine's own behalf.
-    pub(super) fn ask(&mut self, id: UpstreamId, step: Step, words: &[&str]) {
-        let mut request = core::mem::take(&mut self.scratch);
-        request.clear();
-        resp::command(&mut request, words);
-        if let Some(upstream) = self.upstreams.get_mut(id) {
-            let expected = Expected {
-                owner: Owner::Own(step),
-                length: request.len() as u32,
-                row: RowId(0),
-                attempts: 0,
-                streamed: false,
-            };
-            upstream.queue(&request, expected, self.now, &mut self.buffers);
-        }
-        self.scratch = request;
-        self.mark_upstream_dirty(id);
-    }
-
-    /// The answer to one of the engine's own questions.
-    pub(super) fn own_answer(&mut self, id: UpstreamId, step: Step, reply: &[u8]) {
-        let failed = reply.first() == Some(&b'-');
-        match step {
-            Step::NoEvict => {}
-            // A node that has no place left says so to the first thing that it is asked.
-            Step::Auth | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
-                self.refused(id, NodeFailure::Connect);
-            }
-            Step::Auth | Step::Select if failed => self.refused(id, NodeFailure::Refused),
-            Step::Auth | Step::Select => {}
-            Step::Role if failed && reply.starts_with(b"-LOADING") => self.refused(id, NodeFailure::Loading),
-            Step::Role if failed => self.refused(id, NodeFailure::Refused),
-            Step::Role => self.role_seen(id, reply),
-        }
-    }
-
-    fn refused(&mut self, id: UpstreamId, failure: NodeFailure) {
-        let Some(upstream) = self.upstreams.get(id) else { return };
-        let (pool, node) = (upstream.pool, upstream.node);
-        self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
-        self.lose(id, CloseReason::Handshake, Fate::Lost);
-    }
-
-    fn role_seen(&mut self, id: UpstreamId, reply: &[u8]) {
-        let Some(role) = Value::parse(reply).ok().flatten().and_then(|(value, _)| role_of(&value)) else {
-            return self.lose(id, CloseReason::BadReply, Fate::Lost);
-        };
-        let now = self.now;
-        let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
-        let primary = role == SeenRole::Primary;
-        let first = upstream.state == State::Handshaking;
-        let changed = first || upstream.may_write() != primary;
-        if matches!(upstream.state, State::Handshaking | State::Ready { .. }) {
-            upstream.state = State::Ready { primary };
-        }
-        let believed = self.topology.pool(pool).shard(shard).primary == Some(node);
-        upstream.ask_role_at = (believed && !primary).then(|| now + PRIMARY_RETRY);
-        if changed {
-            self.actions.push_back(Action::Report(Observation::RoleSeen { pool, node, role }));
-        }
-        let rested = core::mem::take(&mut upstream.resting);
-        self.judge_doubted(id, !primary);
-        if primary {
-            self.wake_streams();
-        }
-        if first {
-            self.became_ready(id);
-        } else {
-            self.reroute(pool, shard);
-        }
-        if changed || rested {
-            self.release(pool, shard);
-        }
-    }
-
-    fn became_ready(&mut self, id: UpstreamId) {
-        let Some(upstream) = self.upstreams.get(id) else { return };
-        let (pool, node, shard, lane) = (upstream.pool, upstream.node, upstream.shard, upstream.lane);
-        let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
-        link.told_failure = false;
-        match lane {
-            Lane::Shared if link.shared.is_none() => link.shared = Some(id),
-            Lane::Shared => link.spare.push(id),
-            Lane::Bulk => {
-                link.bulk.push(id);
-                self.wake_streams();
-            }
-        }
-        self.reroute(pool, shard);
     }
 
     /// Finds anew who serves a shard.

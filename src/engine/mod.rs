@@ -26,6 +26,7 @@ mod check;
 mod clients;
 mod counters;
 mod expire;
+mod handshake;
 mod links;
 mod road;
 mod slab;

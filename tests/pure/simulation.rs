@@ -2,6 +2,8 @@
 //! connections and cut at each byte, nodes that execute and misbehave, clients that know which answers
 //! are right. All invariants are looked at after each turn. A seed that fails is printed.
 
+#![allow(clippy::unwrap_used, reason = "all of it is a test: a world that is not as thought has failed")]
+
 mod model;
 mod node;
 mod noise;

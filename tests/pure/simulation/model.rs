@@ -277,6 +277,8 @@ impl Model {
             (Ask::Eval(_, _, "fail"), "ERR") => return Ok(Fate::Done),
             (Ask::Eval(_, _, "forge"), "READONLY") => return Ok(Fate::Unknown),
             _ if promises.calm => return Err("an error where nothing fails".into()),
+            // Taken at its word, it may have waited to be sent again.
+            (Ask::Eval(_, _, "forge"), "SHARDDOWN") => return Ok(Fate::Unknown),
             _ => {}
         }
         match (code, write) {

@@ -73,7 +73,7 @@ compile() { cargo test --locked --no-run && cargo build --locked; }
 export -f compile
 
 phase "compile" 15m bash -c compile
-phase "pure" 8m cargo test --locked --no-fail-fast --lib --bins --test pure
+phase "pure" 8m cargo test --locked --no-fail-fast --lib --bins --test pure --test allocations
 phase "real servers" 28m cargo test --locked --test promises -- --test-threads=2
 
 printf '\n'

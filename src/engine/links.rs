@@ -18,7 +18,7 @@ use crate::topology::{Health, Node, NodeFailure, NodeState, Observation, Pool, R
 
 /// How soon a believed primary is tried, or asked for its role, again: it must not wait for a back-off,
 /// and an address that refuses must not be hammered.
-pub(super) const PRIMARY_RETRY: Duration = Duration::from_millis(20);
+const PRIMARY_RETRY: Duration = Duration::from_millis(20);
 /// The back-off of other nodes: doubled from the first to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);
@@ -206,10 +206,14 @@ impl Engine {
     pub(super) fn connect(&mut self, pool: PoolId, node: NodeId, lane: Lane) -> Option<UpstreamId> {
         let config = &self.topology.pool(pool).config;
         let (limit, within) = (config.limits.max_upstreams, config.timeouts.connect);
-        let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
-        let to = link.to?;
+        let link = self.pools[usize::from(pool.0)].links.get(&node)?;
         // Streams and slow readers of large replies must leave room for everybody's upstream.
         let room = if lane == Lane::Shared && link.shared.is_none() { limit + RESERVED } else { limit };
+        if link.count >= room {
+            self.close_spare(pool, node, lane);
+        }
+        let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
+        let to = link.to?;
         if link.retry_at.is_some_and(|at| at > self.now) {
             return None;
         }
@@ -227,6 +231,18 @@ impl Engine {
         let id = self.upstreams.insert(upstream);
         self.actions.push_back(Action::Connect { upstream: id, to, within });
         Some(id)
+    }
+
+    /// A node has as many upstreams as it may: an idle one of the other lane makes room.
+    fn close_spare(&mut self, pool: PoolId, node: NodeId, lane: Lane) {
+        let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
+        let idle = match lane {
+            Lane::Shared => link.bulk.pop(),
+            Lane::Bulk => link.spare.pop(),
+        };
+        if let Some(id) = idle {
+            self.lose(id, CloseReason::Spare, Fate::Lost);
+        }
     }
 
     /// Finds anew who serves a shard.

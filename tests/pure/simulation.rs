@@ -4,7 +4,9 @@
 
 mod model;
 mod node;
+mod noise;
 mod random;
+mod scenarios;
 mod setup;
 mod world;
 
@@ -23,18 +25,24 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-fn worlds(first: u64) {
-    if let Some(seed) = number("KETCH_SEED") {
+/// Each seed from 1 on, `KETCH_SIM_RUNS` of them, or the one that `KETCH_SEED` names.
+fn worlds(runs: u64, run: fn(u64)) {
+    let seeds = match number("KETCH_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 1..1 + number("KETCH_SIM_RUNS").unwrap_or(runs),
+    };
+    for seed in seeds {
         let _said = Seed(seed);
-        return random::run(seed);
-    }
-    for seed in first..first + number("KETCH_SIM_RUNS").unwrap_or(300) {
-        let _said = Seed(seed);
-        random::run(seed);
+        run(seed);
     }
 }
 
 #[test]
 fn random_worlds_keep_every_promise() {
-    worlds(1);
+    worlds(300, random::run);
+}
+
+#[test]
+fn noise_breaks_nothing() {
+    worlds(300, noise::run);
 }

@@ -279,10 +279,12 @@ impl Engine {
         for other in self.hold.of_client_and_shard(owner.client(), shard) {
             let Some(held) = self.hold.get(other) else { continue };
             let before = held.owner.seq().wrapping_sub(head) <= place;
-            if held.answer.is_none() || (!before && !held.rewound) {
+            if !before && !held.rewound {
                 break;
             }
-            decided.push(other);
+            if held.answer.is_some() {
+                decided.push(other);
+            }
         }
         decided.into_iter().for_each(|number| self.pass_answer_on(number));
     }

@@ -50,7 +50,6 @@ pub(crate) enum Ask {
     Dbsize,
     Ping,
     Echo(String),
-    Quit,
 }
 
 /// One write as its key saw it.
@@ -209,7 +208,6 @@ impl Model {
             Ask::Dbsize => say(b"DBSIZE"),
             Ask::Ping => say(b"PING"),
             Ask::Echo(text) => ["ECHO", text].iter().for_each(|w| say(w.as_bytes())),
-            Ask::Quit => say(b"QUIT"),
         }
         command(out, &words);
         let large = words.iter().any(|w| w.len() >= 65_536);
@@ -252,13 +250,6 @@ impl Model {
     fn answered(&mut self, reply: Value, promises: Promises, ledger: &mut Ledger) -> Result<(), String> {
         let (seq, ask, large) = self.owed.pop_front().ok_or("a reply that nobody asked for")?;
         self.answered += 1;
-        if std::env::var("T").is_ok() {
-            eprintln!(
-                "client k{}. seq {seq} {ask:?} -> {}",
-                self.number,
-                format!("{reply:?}").chars().take(60).collect::<String>()
-            );
-        }
         let error = if let Value::Error(text) = &reply { Some(text.clone()) } else { None };
         let outcome = match &error {
             Some(text) => self.error(&ask, text, large, promises),
@@ -328,7 +319,7 @@ impl Model {
                 wrong(elements.len() != keys.len())?;
                 keys.iter().zip(elements).try_for_each(|(key, e)| self.read(seq, key, e, promises))
             }
-            Ask::Set(..) | Ask::Mset(_) | Ask::Eval(..) | Ask::Quit => wrong(reply.text() != Some("OK")),
+            Ask::Set(..) | Ask::Mset(_) | Ask::Eval(..) => wrong(reply.text() != Some("OK")),
             Ask::Append(..) => wrong(number()? < 3),
             Ask::Del(keys) | Ask::Exists(keys) => wrong(!(0..=keys.len() as i64).contains(&number()?)),
             Ask::Incr(key) => {

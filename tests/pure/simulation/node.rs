@@ -40,11 +40,6 @@ impl RequestReader {
         self.bytes.drain(..at);
         requests
     }
-
-    /// Bytes of a request that has not ended yet.
-    pub(crate) fn unfinished(&self) -> usize {
-        self.bytes.len()
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -96,7 +96,7 @@ impl Engine {
             && let Some(front) = upstream.expected.front_mut()
         {
             let owner = core::mem::replace(&mut front.owner, Owner::Nobody);
-            if let Some(owner) = self.owner_of(owner) {
+            if let Some(owner) = self.disown(owner) {
                 self.leave_road(owner, pool, shard);
                 self.answer_owner(owner, reply);
             }
@@ -253,6 +253,18 @@ impl Engine {
             }
         }
         false
+    }
+
+    /// Whose request an entry was that no reply will come for. Where its client has gone, no part is left to
+    /// end its gather, so this does.
+    pub(super) fn disown(&mut self, owner: Owner) -> Option<HeldOwner> {
+        let found = self.owner_of(owner);
+        if found.is_none()
+            && let Owner::Part { gather, .. } = owner
+        {
+            self.gathers.end(gather);
+        }
+        found
     }
 
     /// Whose request an entry is.

@@ -41,12 +41,7 @@ impl Engine {
         for (i, entry) in entries.into_iter().enumerate() {
             let (request, written) = upstream.out.request(from, entry.length as usize);
             from += entry.length as usize;
-            let Some(owner) = self.owner_of(entry.owner) else {
-                if let Owner::Part { gather, .. } = entry.owner {
-                    self.gathers.end(gather);
-                }
-                continue;
-            };
+            let Some(owner) = self.disown(entry.owner) else { continue };
             self.leave_road(owner, pool, shard);
             let fate = match () {
                 () if i == 0 && upstream.large == Large::Streaming => Fate::ReplyCut,
@@ -370,7 +365,7 @@ impl Engine {
             }
             let entry = *entry;
             let request = upstream.out.request(from, entry.length as usize).0.to_vec();
-            let Some(owner) = self.owner_of(owner) else { continue };
+            let Some(owner) = self.disown(owner) else { continue };
             self.leave_road(owner, pool, shard);
             if let Some(link) = self.pools[usize::from(pool.0)].links.get(&node) {
                 link.counters.timeouts.inc();

@@ -81,7 +81,7 @@ impl Engine {
         let (pool, shard) = (upstream.pool, upstream.shard);
         let Some(front) = upstream.expected.front_mut() else { return };
         let owner = core::mem::replace(&mut front.owner, Owner::Nobody);
-        let Some(owner) = self.owner_of(owner) else { return self.drop_large(id) };
+        let Some(owner) = self.disown(owner) else { return self.drop_large(id) };
         self.leave_road(owner, pool, shard);
         let config = &self.topology.pool(pool).config;
         let (name, limit) = (config.name.clone(), config.limits.gather_limit);

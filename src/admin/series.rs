@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::metrics::{Row, catalog};
-use crate::topology::{Health, Node, NodeState, Pool, PoolFacts, Reader, Role, Topology};
+use crate::topology::{Health, Node, NodeState, Pool, PoolFacts, Reader, Role, Shard, Topology};
 
 use super::Admin;
 
@@ -21,13 +21,16 @@ pub(super) fn register(admin: &Admin) {
     registry.computed(&catalog::BUILD_INFO, Box::new(move || vec![(vec![version.to_owned()], 1.0)]));
     registry.computed(&catalog::START_TIME_SECONDS, Box::new(move || vec![(vec![], started)]));
 
-    let from_topology: [(&'static Row, Compute); 7] = [
+    let from_topology: [(&'static Row, Compute); 8] = [
         (&catalog::TOPOLOGY_EPOCH, |topology| vec![(vec![], topology.epoch.0 as f64)]),
         (&catalog::CLIENT_CONNECTIONS_TOTAL, |topology| counts(topology, &[], |facts| &facts.accepted)),
         (&catalog::CLIENT_CONNECTIONS_REJECTED_TOTAL, |topology| {
             counts(topology, &["max_clients"], |facts| &facts.rejected)
         }),
-        (&catalog::SHARD_WRITABLE, writable),
+        (&catalog::SHARD_WRITABLE, |topology| per_shard(topology, |shard| truth(shard.writable()))),
+        (&catalog::FAILOVERS_TOTAL, |topology| {
+            per_shard(topology, |shard| shard.facts.failovers.load(Ordering::Relaxed) as f64)
+        }),
         (&catalog::NODE_UP, up),
         (&catalog::NODE_ROLE, |topology| {
             one_of(topology, ROLES.map(|role| (role, role.label())), |node| node.role)
@@ -51,12 +54,10 @@ fn counts(topology: &Topology, more: &[&str], count: fn(&PoolFacts) -> &AtomicU6
     topology.pools.iter().map(|pool| one(pool)).collect()
 }
 
-fn writable(topology: &Topology) -> Samples {
+fn per_shard(topology: &Topology, number: fn(&Shard) -> f64) -> Samples {
     let shards = topology.pools.iter().flat_map(|pool| pool.shards.iter().map(move |shard| (pool, shard)));
     shards
-        .map(|(pool, shard)| {
-            (vec![pool.config.name.clone(), shard.name.to_string()], truth(shard.writable()))
-        })
+        .map(|(pool, shard)| (vec![pool.config.name.clone(), shard.name.to_string()], number(shard)))
         .collect()
 }
 

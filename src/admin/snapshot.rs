@@ -131,7 +131,7 @@ fn pool(topology: &Topology, pool: &topology::Pool, now: Time) -> Pool {
         rejected_total: pool.facts.rejected.load(Ordering::Relaxed),
         held: pool.facts.held.load(Ordering::Relaxed),
         hold_seconds: seconds(pool.hold),
-        failovers_total: pool.facts.failovers.load(Ordering::Relaxed),
+        failovers_total: pool.failovers(),
         listeners: listeners.map(listener).collect(),
         shards: pool.shards.iter().map(|s| shard(pool, s, now)).collect(),
     }

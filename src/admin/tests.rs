@@ -75,6 +75,7 @@ fn pool(id: u16, name: &str) -> Pool {
         primary: primary.map(NodeId),
         gate,
         since: Time::ZERO,
+        facts: Arc::default(),
     };
     let held = Gate::Held { reason: HoldReason::PrimaryDown, since: Time::ZERO };
     Pool {
@@ -228,6 +229,7 @@ async fn metrics_are_the_topology_s_and_what_was_counted() {
         "ketch_client_connections_rejected_total{pool=\"main\",reason=\"max_clients\"} 1",
         "ketch_shard_writable{pool=\"main\",shard=\"a\"} 1",
         "ketch_shard_writable{pool=\"main\",shard=\"b\"} 0",
+        "ketch_failovers_total{pool=\"main\",shard=\"a\"} 0",
         "ketch_node_up{pool=\"main\",shard=\"a\",node=\"127.0.0.1:7002\"} 1",
         "ketch_node_up{pool=\"main\",shard=\"b\",node=\"127.0.0.1:7003\"} 0",
         "ketch_node_role{pool=\"main\",shard=\"a\",node=\"127.0.0.1:7002\",role=\"primary\"} 0",

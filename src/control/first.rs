@@ -42,6 +42,7 @@ fn first_shard(index: usize, name: &str) -> Shard {
         primary: None,
         gate: Gate::Held { reason: HoldReason::NoPrimary, since: Time::ZERO },
         since: Time::ZERO,
+        facts: Arc::default(),
     }
 }
 

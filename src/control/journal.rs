@@ -50,7 +50,7 @@ pub(super) fn write(happened: &Happened, before: &Topology, now: &Topology) {
             );
         }
         Happened::FailoverDone { pool, shard, from, to, took } => {
-            now.pool(*pool).facts.failovers.fetch_add(1, Ordering::Relaxed);
+            now.pool(*pool).shard(*shard).facts.failovers.fetch_add(1, Ordering::Relaxed);
             let (name, shard) = (pool_name(now, *pool), shard_name(now, *pool, *shard));
             let (from, to) = (node(*pool, *from), node(*pool, *to));
             tracing::warn!(event = "failover.done", pool = name, shard, from, to, ms = ms(*took));

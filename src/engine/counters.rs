@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::base::NodeId;
 use crate::command::{self, Row};
 use crate::metrics::{Counter, Counters as Cells, Gauge, Registry, catalog};
-use crate::topology::Pool;
+use crate::topology::{ListenerInfo, Pool, Topology};
 
 pub(crate) struct Counters {
     registry: Registry,
@@ -43,6 +43,15 @@ pub(crate) struct NodeCounters {
 
 /// Codes of nodes' errors that get a label of their own at most; further ones are "other".
 const ERROR_CODES: usize = 64;
+
+/// How many clients each listener has, by `ListenerId`.
+pub(crate) fn connected(registry: &Registry, topology: &Topology) -> Vec<Gauge> {
+    let of = |listener: &ListenerInfo| {
+        let pool = &topology.pool(listener.pool).config.name;
+        registry.gauge(&catalog::CLIENT_CONNECTIONS, &[pool, &listener.address.to_string()])
+    };
+    topology.listeners.iter().map(of).collect()
+}
 
 impl Counters {
     pub(crate) fn new(registry: &Registry, pool: &Pool) -> Counters {

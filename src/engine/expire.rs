@@ -5,8 +5,10 @@ use core::time::Duration;
 
 use super::Engine;
 use super::action::CloseReason;
+use super::clients::Client;
 use super::upstreams::{Owner, State, Step};
 use crate::base::{ClientId, Time, UpstreamId};
+use crate::config::PoolConfig;
 use crate::failover::Fate;
 
 /// How often streams that wait for an upstream are looked at, and idle clients are looked for.
@@ -121,28 +123,33 @@ impl Engine {
     }
 
     fn idle_sweep(&self) -> Option<Time> {
-        let wanted = self.topology.pools.iter().any(|p| p.config.timeouts.client_idle > Duration::ZERO);
-        wanted.then(|| self.idle_swept + IDLE_SWEEP)
+        let wanted = |pool: &PoolConfig| pool.timeouts.client_idle > Duration::ZERO || !pool.users.is_empty();
+        self.topology.pools.iter().any(|p| wanted(&p.config)).then(|| self.idle_swept + IDLE_SWEEP)
     }
 
-    /// Clients that said nothing for `client_idle` and are owed nothing.
+    /// Clients that said nothing for `client_idle` and are owed nothing, and those that have not
+    /// authenticated within `handshake`.
     fn expire_idle(&mut self) {
         let now = self.now;
         if self.idle_sweep().is_none_or(|at| at > now) {
             return;
         }
         self.idle_swept = now;
-        let idle: Vec<ClientId> = self
-            .clients
-            .iter()
-            .filter(|(_, c)| {
-                let limit = self.topology.pool(c.pool).config.timeouts.client_idle;
-                limit > Duration::ZERO && c.settled() && now.since(c.session.last) >= limit
-            })
-            .map(|(id, _)| id)
-            .collect();
-        for id in idle {
-            self.close_client(id, CloseReason::Idle);
+        let reason = |c: &Client| {
+            let timeouts = &self.topology.pool(c.pool).config.timeouts;
+            let limit = timeouts.client_idle;
+            let idle = limit > Duration::ZERO && c.settled() && now.since(c.session.last) >= limit;
+            let late = !c.authenticated && now.since(c.session.opened) >= timeouts.handshake;
+            match () {
+                () if late => Some(CloseReason::Handshake),
+                () if idle => Some(CloseReason::Idle),
+                () => None,
+            }
+        };
+        let over: Vec<(ClientId, CloseReason)> =
+            self.clients.iter().filter_map(|(id, c)| Some((id, reason(c)?))).collect();
+        for (id, reason) in over {
+            self.close_client(id, reason);
         }
     }
 }

@@ -23,6 +23,8 @@ pub(super) const PRIMARY_RETRY: Duration = Duration::from_millis(20);
 /// The back-off of other nodes: doubled from the first to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);
+/// Upstreams to a node above `max_upstreams` that only a shared one may be, while there is none.
+const RESERVED: usize = 4;
 /// An upstream that lasted as long as this has worked.
 const WORKED_AFTER: Duration = Duration::from_millis(500);
 /// Upstreams kept beside the shared one once they are idle again.
@@ -223,17 +225,14 @@ impl Engine {
         let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
         let to = link.to?;
         // Streams and slow readers of large replies must leave room for everybody's upstream.
-        let room = match lane {
-            Lane::Shared if link.shared.is_none() => link.count <= limit,
-            Lane::Shared => link.count < limit,
-            Lane::Bulk => link.count + 2 < limit,
-        };
+        let room = if lane == Lane::Shared && link.shared.is_none() { limit + RESERVED } else { limit };
         if link.retry_at.is_some_and(|at| at > self.now) {
             return None;
         }
-        if !room {
+        if link.count >= room {
             if lane == Lane::Shared {
                 link.retry_at = Some(self.now + RETRY_LAST);
+                self.stall_slow_readers(pool, node);
             }
             return None;
         }
@@ -244,6 +243,24 @@ impl Engine {
         let id = self.upstreams.insert(upstream);
         self.actions.push_back(Action::Connect { upstream: id, to, within });
         Some(id)
+    }
+
+    /// Nobody but the readers of large replies has an upstream to this node, and it may have no more:
+    /// whoever reads slowly makes others wait from now on, even with nobody behind it.
+    fn stall_slow_readers(&mut self, pool: PoolId, node: NodeId) {
+        let now = self.now;
+        for id in self.upstreams_of(pool, node) {
+            if let Some(upstream) = self.upstreams.get_mut(id).filter(|u| !u.reading) {
+                upstream.stalled.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Whether there is no upstream for everybody's requests to a node, and it may have no more.
+    pub(super) fn is_short_of_upstreams(&self, pool: PoolId, node: NodeId) -> bool {
+        let limit = self.topology.pool(pool).config.limits.max_upstreams;
+        let link = self.pools[usize::from(pool.0)].links.get(&node);
+        link.is_some_and(|l| l.shared.is_none() && l.count > limit)
     }
 
     /// A handshake is a list of internal entries in the upstream's own queue; it ends with ROLE.

@@ -40,7 +40,7 @@ pub use action::{Action, CloseReason, Lost, Party};
 
 use crate::base::{ClientId, ListenerId, PoolId, ShardId, Time, UpstreamId};
 use crate::config::{ReadPolicy, Route};
-use crate::metrics::Registry;
+use crate::metrics::{Gauge, Registry};
 use crate::resp::Span;
 use crate::topology::{ProcessFacts, Topology};
 use buffers::BufferPool;
@@ -77,6 +77,8 @@ pub struct Engine {
     clients: Slab<Client>,
     upstreams: Slab<Upstream>,
     pools: Vec<PoolState>,
+    /// Clients of each listener.
+    connected: Vec<Gauge>,
     gathers: Gathers,
     hold: Hold,
     buffers: BufferPool,
@@ -112,6 +114,7 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(setting: Setting) -> Engine {
+        let connected = counters::connected(&setting.registry, &setting.topology);
         let mut engine = Engine {
             now: setting.now,
             turn: 0,
@@ -124,6 +127,7 @@ impl Engine {
             clients: Slab::new(),
             upstreams: Slab::new(),
             pools: Vec::new(),
+            connected,
             gathers: Gathers::new(),
             hold: Hold::default(),
             buffers: BufferPool::default(),
@@ -202,7 +206,9 @@ impl Engine {
             parsed: 0,
             turn: 0,
         });
-        if !counted {
+        if counted {
+            self.connected[usize::from(listener.0)].add(1);
+        } else {
             self.refuse_client(id);
         }
         id

@@ -31,6 +31,8 @@ pub(super) struct ShardBeliefs {
     pub(super) named: Option<Named>,
     /// The Sentinels disagree and it was told: an alarm rings once, not with each word.
     pub(super) disputed: bool,
+    /// The replica that a Sentinel selected to be the next primary, and when that was heard.
+    pub(super) selected: Option<(Address, Time)>,
     /// Since when the believed primary gives reason for doubt.
     pub(super) troubled_since: Option<Time>,
     /// When the source was last asked because of this shard.
@@ -42,6 +44,8 @@ pub(super) struct NodeBeliefs {
     pub(super) pulse: Pulse,
     /// What the node says of itself, and when it said so.
     pub(super) claim: Option<(SeenRole, Time)>,
+    /// It followed the believed primary and then said that it is one itself.
+    pub(super) promoted: bool,
     /// When it last answered a probe.
     pub(super) answered: Option<Time>,
     /// When its link to its primary was last up.
@@ -98,6 +102,7 @@ impl NodeBeliefs {
             }
             SeenRole::Primary => {}
         }
+        self.promoted &= *role == SeenRole::Primary;
         let news = self.claim.as_ref().is_none_or(|(before, _)| before != role);
         self.claim = Some((role.clone(), now));
         news

@@ -9,6 +9,10 @@
 //!    │              again; a down primary's gate is held, so that writes wait instead of being lost
 //!    │    verdict   what was in flight on it: sent again, unknown, or held
 //!    │
+//!    │  a Sentinel selects a replica                       Observation::ReplicaSelected
+//!    │    next      the gate is held: what the old primary still took would be lost; so it is when a
+//!    │              replica says that it is a primary
+//!    │
 //!    │  a Sentinel says something                          Observation::SentinelSaid
 //!    │    view      the highest epoch wins; equal epochs: whom most name; a lower one needs a majority
 //!    │    next      the named node is believed at once; the engine sees `ROLE` say master on each

@@ -23,6 +23,9 @@ use super::view::{Judgement, Named};
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// How often the source is asked while a shard is in trouble: events tell sooner, where they arrive.
 const ASK_IN_TROUBLE: Duration = Duration::from_millis(250);
+/// A replica that was selected still answers as one until it is promoted, some 100 ms later: its word
+/// counts against the selection only after this time.
+const SELECTED_AT_LEAST: Duration = Duration::from_secs(2);
 /// Nodes of a shard; a list that is longer is not believed further.
 const NODES_PER_SHARD_MAX: usize = 256;
 
@@ -68,6 +71,7 @@ fn about(observation: &Observation) -> Option<PoolId> {
         | Observation::NodeAnswered { pool, .. }
         | Observation::NodeFailed { pool, .. }
         | Observation::TopologyDoubted { pool, .. }
+        | Observation::ReplicaSelected { pool, .. }
         | Observation::NameResolved { pool, .. }
         | Observation::OperatorAsked { pool, .. } => Some(*pool),
         Observation::SentinelSaid(view) => Some(view.pool),
@@ -93,6 +97,7 @@ impl Step<'_> {
             Observation::NodeFailed { node, failure, .. } => self.node_failed(*node, *failure),
             Observation::TopologyDoubted { shard, .. } => self.doubted(*shard),
             Observation::SentinelSaid(view) => self.sentinel_said(view),
+            Observation::ReplicaSelected { shard, replica, .. } => self.replica_selected(*shard, replica),
             Observation::NameResolved { node, socket, .. } => {
                 self.change_node(*node, |n| n.socket != Some(*socket), |n| n.socket = Some(*socket));
             }
@@ -110,6 +115,7 @@ impl Step<'_> {
         match (believed, role) {
             // The primary's own word, or the word of its heir: either way somebody knows more.
             (Role::Primary, SeenRole::Replica { .. }) | (Role::Replica, SeenRole::Primary) => {
+                own.promoted = *role == SeenRole::Primary;
                 self.next.happened.push(Happened::NodeContradicts { pool: self.pool.id, shard, node: id });
                 self.ask(shard, ASK_AGAIN_AFTER);
             }
@@ -143,6 +149,16 @@ impl Step<'_> {
     fn doubted(&mut self, shard: ShardId) {
         if usize::from(shard.0) < self.pool.shards.len() {
             self.ask(shard, ASK_AGAIN_AFTER);
+        }
+    }
+
+    /// Writes are held from here on: what the old primary still took would be lost with the promotion.
+    fn replica_selected(&mut self, id: ShardId, replica: &Address) {
+        let Some(own) = self.beliefs.shards.get_mut(usize::from(id.0)) else { return };
+        // Whoever is believed already was selected before that.
+        if self.pool.primary(id).is_some_and(|p| p.address != *replica) {
+            own.selected = Some((replica.clone(), self.now));
+            self.ask(id, ASK_AGAIN_AFTER);
         }
     }
 
@@ -268,6 +284,12 @@ impl Step<'_> {
         let shard = &mut self.pool.to_mut().shards[usize::from(id.0)];
         shard.primary = Some(node);
         shard.since = now;
+        self.beliefs.shards[usize::from(id.0)].selected = None;
+        for member in self.pool.members(id) {
+            if let Some(own) = self.beliefs.nodes.get_mut(&member.id) {
+                own.promoted = false;
+            }
+        }
         let troubled = self.beliefs.shards[usize::from(id.0)].troubled_since.take();
         let pool = self.pool.id;
         self.next.happened.push(Happened::PrimaryBelieved { pool, shard: id, node, config_epoch });
@@ -297,6 +319,7 @@ impl Step<'_> {
             self.settle_node(node);
         }
         for shard in shards {
+            self.settle_selected(shard);
             self.settle_gate(shard);
             self.settle_trouble(shard);
         }
@@ -342,7 +365,33 @@ impl Step<'_> {
             // Only what it said since it was believed: before, it may well have been a replica.
             Some((SeenRole::Replica { .. }, at)) if *at > shard.since => Some(HoldReason::Moving),
             _ if primary.health == Health::Down => Some(HoldReason::PrimaryDown),
+            _ if self.is_moving(id) => Some(HoldReason::Moving),
             _ => None,
+        }
+    }
+
+    /// Whether another primary is about to be named: one was selected, or a replica says that it is one.
+    fn is_moving(&self, id: ShardId) -> bool {
+        let promoted = |n: &Node| self.beliefs.nodes.get(&n.id).is_some_and(|own| own.promoted);
+        let selected = self.beliefs.shards[usize::from(id.0)].selected.is_some();
+        self.pool.follows_sentinels() && (selected || self.pool.members(id).any(promoted))
+    }
+
+    /// A failover that was given up: the selected node has since said that it is a replica, and the
+    /// primary that it is one. A node that can't be asked proves nothing.
+    fn settle_selected(&mut self, id: ShardId) {
+        let own = &self.beliefs.shards[usize::from(id.0)];
+        let Some((replica, at)) = &own.selected else { return };
+        let claim = |node: &Node| self.beliefs.nodes.get(&node.id).and_then(|n| n.claim.as_ref());
+        let selected = self.pool.members(id).find(|n| n.address == *replica);
+        let given_up = match (selected.and_then(claim), self.pool.primary(id).and_then(claim)) {
+            (Some((SeenRole::Replica { .. }, said)), Some((SeenRole::Primary, kept))) => {
+                said.since(*at) >= SELECTED_AT_LEAST && *kept > *at
+            }
+            _ => selected.is_none(),
+        };
+        if given_up {
+            self.beliefs.shards[usize::from(id.0)].selected = None;
         }
     }
 

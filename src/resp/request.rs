@@ -74,6 +74,9 @@ impl RequestLimits {
             Some(count) if count <= i64::from(i32::MAX) && self.are_unauthenticated() => {
                 Err(ProtocolError::UnauthenticatedMultibulkLength)
             }
+            Some(count) if count <= i64::from(i32::MAX) => {
+                Err(ProtocolError::TooManyArguments { max_args: self.max_args })
+            }
             _ => Err(ProtocolError::InvalidMultibulkLength),
         }
     }
@@ -318,7 +321,12 @@ impl RequestScanner {
     /// A line without `*`: words, as people type them.
     #[cold]
     fn inline(&mut self, bytes: &[u8], limits: &RequestLimits) -> Scanned {
-        match self.find(b'\n', bytes, limits.max_inline, ProtocolError::TooBigInline) {
+        match self.find(
+            b'\n',
+            bytes,
+            limits.max_inline,
+            ProtocolError::TooBigInline { max_inline: limits.max_inline },
+        ) {
             Ok(None) => Scanned::Incomplete,
             Ok(Some(end)) if matches!(&bytes[..end], [] | [b'\r']) => Scanned::Empty { len: end + 1 },
             Ok(Some(end)) => Scanned::Inline { len: end + 1 },
@@ -384,16 +392,28 @@ mod tests {
         check(b" \r\n", Scanned::Inline { len: 3 });
         check(b"PING\r", Scanned::Incomplete);
         check(&[&[b'a'; 100][..], b"\n"].concat(), Scanned::Inline { len: 101 });
-        check_error(&[&[b'a'; 101][..], b"\n"].concat(), "ERR Protocol error: too big inline request");
-        check_error(&[b'a'; 101], "ERR Protocol error: too big inline request");
+        let text = "ERR Protocol error: too big inline request (max_inline is 100 bytes)";
+        check_error(&[&[b'a'; 101][..], b"\n"].concat(), text);
+        check_error(&[b'a'; 101], text);
+        // Where the limit is Redis's own the text is, too.
+        let error = ProtocolError::TooBigInline { max_inline: 65536 };
+        assert_eq!(error.text(), "ERR Protocol error: too big inline request");
     }
 
     #[test]
     fn mistakes_are_told_in_the_words_of_redis() {
-        for bad in ["*a\r\n", "*\r\n", "*01\r\n", "*+1\r\n", "* 1\r\n", "*21\r\n", "*9223372036854775808\r\n"]
-        {
+        for bad in [
+            "*a\r\n",
+            "*\r\n",
+            "*01\r\n",
+            "*+1\r\n",
+            "* 1\r\n",
+            "*3000000000\r\n",
+            "*9223372036854775808\r\n",
+        ] {
             check_error(bad.as_bytes(), "ERR Protocol error: invalid multibulk length");
         }
+        check_error(b"*21\r\n", "ERR Protocol error: invalid multibulk length (max_args is 20)");
         for bad in ["$a\r\n", "$\r\n", "$-1\r\n", "$01\r\n", "$501\r\n", "$9223372036854775808\r\n"] {
             check_error(format!("*1\r\n{bad}").as_bytes(), "ERR Protocol error: invalid bulk length");
         }

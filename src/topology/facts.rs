@@ -32,6 +32,12 @@ pub struct PoolFacts {
     pub rejected: AtomicU64,
     /// Requests held now, over all workers; each worker adds and takes its own.
     pub held: AtomicUsize,
+}
+
+/// About one shard.
+#[derive(Debug, Default)]
+pub struct ShardFacts {
+    /// Times that another primary was believed; counted by the control loop.
     pub failovers: AtomicU64,
 }
 

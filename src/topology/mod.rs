@@ -11,9 +11,10 @@ mod publish;
 mod sample;
 
 use core::net::SocketAddr;
+use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
-pub use facts::{NodeFacts, PoolFacts, ProcessFacts, WorkerFacts};
+pub use facts::{NodeFacts, PoolFacts, ProcessFacts, ShardFacts, WorkerFacts};
 pub use observation::{NodeFailure, Observation, SeenRole, SentinelView};
 pub use publish::{Publisher, Reader, Wake, publisher};
 
@@ -65,6 +66,7 @@ pub struct Shard {
     pub gate: Gate,
     /// When the primary was believed, or since when there is none.
     pub since: Time,
+    pub facts: Arc<ShardFacts>,
 }
 
 /// Whether writes of a shard may go.
@@ -151,6 +153,11 @@ impl Pool {
     /// The believed primary of a shard.
     pub fn primary(&self, shard: ShardId) -> Option<&Node> {
         self.shard(shard).primary.and_then(|id| self.node(id))
+    }
+
+    /// Times that another primary was believed, over all shards.
+    pub fn failovers(&self) -> u64 {
+        self.shards.iter().map(|s| s.facts.failovers.load(Ordering::Relaxed)).sum()
     }
 
     /// Whether Sentinels name the primaries; else roles are found by asking the nodes.

@@ -20,6 +20,8 @@ pub enum Observation {
     TopologyDoubted { pool: PoolId, shard: ShardId },
     /// One Sentinel's view of a shard.
     SentinelSaid(SentinelView),
+    /// A Sentinel has selected the replica that it is about to promote.
+    ReplicaSelected { pool: PoolId, shard: ShardId, replica: Address },
     /// A node's name was looked up.
     NameResolved { pool: PoolId, node: NodeId, socket: SocketAddr },
     /// An operator wants a node to be in this state.

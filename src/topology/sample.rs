@@ -41,7 +41,14 @@ impl Topology {
         let pool = Pool {
             id: PoolId(0),
             placement: Arc::new(placement.expect("a valid placement")),
-            shards: vec![Shard { id: ShardId(0), name: "a".into(), primary: None, gate, since: Time::ZERO }],
+            shards: vec![Shard {
+                id: ShardId(0),
+                name: "a".into(),
+                primary: None,
+                gate,
+                since: Time::ZERO,
+                facts: Default::default(),
+            }],
             nodes: vec![node],
             facts: Arc::default(),
             hold: core::time::Duration::from_secs(15),

@@ -1,9 +1,28 @@
 //! Promises kept through sockets, against real servers: a module a promise.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what cannot go on says where")]
 
+mod access;
+mod admin;
+mod bad_input;
 mod check_connect;
+mod clients;
 mod command_table;
+mod demo;
+mod failing_nodes;
+mod failover;
+mod kinds_of_servers;
 mod lab;
+mod large_values;
 mod memory;
+mod pipelines;
 mod placement;
+mod pools;
+mod process;
+mod replica_reads;
+mod rig;
+mod rough_clients;
 mod sentinel_source;
+mod sentinel_source;
+mod splits;
+mod support;
+mod verbs;

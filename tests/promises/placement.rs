@@ -1,7 +1,7 @@
-//! `Placement` names the node on which the real twemproxy stores a key.
+//! Ketch and the real twemproxy store a key on the same node, which is the one that `Placement` names.
 //!
-//! Keys are written through nutcracker and then looked for on the redis-servers behind it. A case knows
-//! nutcracker only as an address to write to, so another proxy can take its place in `holders`.
+//! Keys are written through either of them, looked for on the redis-servers behind both, and read through
+//! the other one.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
@@ -15,18 +15,22 @@ use std::time::{Duration, Instant};
 
 use ketch::internals::placement::{HASHES, Placement};
 
+use super::support;
+
 /// How long a server may take to start, or to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const SHARDS: [(&str, u32); 3] = [("alpha", 1), ("b", 2), ("gamma10", 5)];
 
-/// One pool of nutcracker.yml.
+/// One pool of nutcracker.yml and of ketch.toml.
 struct Case {
     hash: &'static str,
     distribution: &'static str,
     hash_tag: Option<&'static str>,
     weighted: bool,
+    /// nutcracker's.
     port: u16,
+    ketch: u16,
 }
 
 impl Case {
@@ -51,23 +55,54 @@ impl Case {
         }
         yml
     }
+
+    fn toml(&self, nodes: &[Redis]) -> String {
+        let name = format!("pool.case{}", self.ketch);
+        let mut toml = format!("[{name}]\nlisten = \"127.0.0.1:{}\"\n", self.ketch);
+        toml += &format!("hash = \"{}\"\ndistribution = \"{}\"\n", self.hash, self.distribution);
+        if let Some(tag) = self.hash_tag {
+            toml += &format!("hash_tag = \"{tag}\"\n");
+        }
+        for ((shard, weight), node) in self.shards().iter().zip(nodes) {
+            toml += &format!("[[{name}.shard]]\nname = \"{shard}\"\nweight = {weight}\n");
+            toml += &format!("nodes = [\"{}\"]\n", node.address);
+        }
+        toml
+    }
 }
 
 #[test]
-fn placement_names_the_node_on_which_twemproxy_stores_a_key() {
+fn ketch_and_twemproxy_find_each_other_s_keys_on_the_nodes_that_placement_names() {
     let folder = Folder::new("placement");
     let nodes = [Redis::start(&folder.0), Redis::start(&folder.0), Redis::start(&folder.0)];
     let cases = cases();
     let yml: String = cases.iter().map(|case| case.yml(&nodes)).collect();
     let _nutcracker = Nutcracker::start(&folder.0, &yml, cases[0].port);
+    let home = support::home();
+    let admin = local(free_port());
+    let toml: String = cases.iter().map(|case| case.toml(&nodes)).collect();
+    let ketch = support::run(&home, "ketch", &format!("threads = 2\n[admin]\nlisten = \"{admin}\"\n{toml}"));
+    support::wait_until_ready(&ketch, admin);
     let keys = keys();
     for case in &cases {
         let placement = case.placement();
-        let held_by = holders(local(case.port), &nodes, &keys);
-        for (key, node) in keys.iter().zip(held_by) {
-            let named = placement.shard(key, 0);
-            assert_eq!(named, node, "{placement:?} {}", key.escape_ascii());
+        for (writer, reader) in [(case.port, case.ketch), (case.ketch, case.port)] {
+            let held_by = holders(local(writer), &nodes, &keys);
+            for (key, node) in keys.iter().zip(held_by) {
+                let named = placement.shard(key, 0);
+                assert_eq!(named, node, "{placement:?} {}", key.escape_ascii());
+            }
+            expect_all(local(reader), &keys);
         }
+    }
+}
+
+/// Every key has the value that `holders` wrote.
+fn expect_all(proxy: SocketAddr, keys: &[Vec<u8>]) {
+    let gets: Vec<Vec<&[u8]>> = keys.iter().map(|key| vec![&b"GET"[..], key]).collect();
+    let values = support::client(proxy).pipeline(&gets).unwrap();
+    for (i, value) in values.iter().enumerate() {
+        assert_eq!(*value, support::bulk(i.to_string()), "{}", keys[i].escape_ascii());
     }
 }
 
@@ -83,6 +118,7 @@ fn cases() -> Vec<Case> {
             hash_tag: tags[i % 3],
             weighted: i % 4 > 1,
             port: free_port(),
+            ketch: free_port(),
         })
         .collect()
 }
@@ -115,12 +151,13 @@ fn keys() -> Vec<Vec<u8>> {
     keys
 }
 
-/// Writes the keys through a proxy and tells which node holds each. No other may hold it.
+/// Writes the keys through a proxy, each with its number as the value, and tells which node holds each. No other may hold it.
 fn holders(proxy: SocketAddr, nodes: &[Redis], keys: &[Vec<u8>]) -> Vec<usize> {
     for node in nodes {
         assert_eq!(ask(node.address, &[vec![b"FLUSHALL".to_vec()]]), ["+OK"]);
     }
-    let sets: Vec<_> = keys.iter().map(|key| vec![b"SET".to_vec(), key.clone(), b"v".to_vec()]).collect();
+    let set = |(i, key): (usize, &Vec<u8>)| vec![b"SET".to_vec(), key.clone(), i.to_string().into_bytes()];
+    let sets: Vec<_> = keys.iter().enumerate().map(set).collect();
     assert!(ask(proxy, &sets).iter().all(|reply| reply == "+OK"));
     let questions: Vec<_> = keys.iter().map(|key| vec![b"EXISTS".to_vec(), key.clone()]).collect();
     let answers: Vec<Vec<String>> = nodes.iter().map(|node| ask(node.address, &questions)).collect();

@@ -155,7 +155,7 @@ fn a_promoted_node_is_believed_as_soon_as_a_sentinel_names_it() {
     println!("believed {:?} after this test heard of it", known.elapsed());
     assert!(known.elapsed() < Duration::from_secs(1));
     assert_eq!((plane.gate(), plane.role(old)), (Gate::Open, Some(Role::Deposed)));
-    assert_eq!(plane.pool().facts.failovers.load(Ordering::Relaxed), 1);
+    assert_eq!(plane.pool().failovers(), 1);
 
     plane.wait("the other replica follows the new primary", |p| p.readers() == 1);
     old.restart().unwrap();
@@ -182,7 +182,7 @@ fn after_a_planned_failover_the_old_primary_is_deposed_although_it_still_claims(
     assert_eq!((plane.gate(), plane.role(old)), (Gate::Open, Some(Role::Deposed)));
     plane.wait_until_whole(2);
     assert_eq!(plane.role(old), Some(Role::Replica));
-    assert_eq!(plane.pool().facts.failovers.load(Ordering::Relaxed), 1);
+    assert_eq!(plane.pool().failovers(), 1);
     group.check_tilt().unwrap();
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::base::{Address, PoolId};
+use crate::base::{Address, PoolId, ShardId};
 use crate::config::PoolConfig;
 use crate::control::Told;
 use crate::control::asker::{AskError, Connection, Login};
@@ -28,7 +28,7 @@ use crate::control::resolve::resolve;
 use crate::resp::{Value, command};
 use crate::topology::{NodeFailure, Observation, Pool};
 
-use super::sentinel_reply::{Answerer, Said, questions};
+use super::sentinel_reply::{Answerer, Said, event, questions, selected};
 
 /// Questions that come closer together are one: a failover makes dozens of events.
 const ASK_GAP: Duration = Duration::from_millis(10);
@@ -303,11 +303,7 @@ impl Sentinel {
             tokio::select! {
                 // An error is impossible: this task holds a sender itself.
                 _ = asked.changed() => return Ok(()),
-                event = session.events.receive() => {
-                    if is_event(&event?) {
-                        self.ask_all();
-                    }
-                }
+                event = session.events.receive() => self.heard(&event?).await,
                 () = sleep_until(refresh) => return self.check_events(session).await,
             }
         }
@@ -320,19 +316,25 @@ impl Sentinel {
         session.events.send(&request).await?;
         let answered = timeout(self.answer_limit(), session.events.receive()).await;
         let silent = |_| AskError { failure: NodeFailure::Silent, detail: "no answer to a PING".into() };
-        if is_event(&answered.map_err(silent)??) {
-            self.ask_all();
-        }
+        self.heard(&answered.map_err(silent)??).await;
         Ok(())
+    }
+
+    /// Any event is a reason to ask everybody. One says more than that something happened: from the
+    /// selection of a replica on, what the old primary takes is lost.
+    async fn heard(&self, message: &Value) {
+        let Some(event) = event(message) else { return };
+        if let Some((replica, master)) = selected(event, &self.config.address_map) {
+            let shards = (0..).zip(&self.config.shards);
+            for (index, _) in shards.filter(|(_, shard)| shard.master == master) {
+                let (pool, shard, replica) = (self.pool, ShardId(index), replica.clone());
+                self.told.tell(Observation::ReplicaSelected { pool, shard, replica }).await;
+            }
+        }
+        self.ask_all();
     }
 
     fn ask_all(&self) {
         self.asked.send_modify(|n| *n = n.wrapping_add(1));
     }
-}
-
-/// A message, and not the confirmation of a subscription or the answer to a PING.
-fn is_event(value: &Value) -> bool {
-    let kind = value.elements().and_then(|e| e.first()).and_then(Value::text);
-    matches!(kind, Some("pmessage" | "message"))
 }

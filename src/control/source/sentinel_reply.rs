@@ -38,6 +38,30 @@ pub(super) fn questions(shards: &[ShardConfig]) -> (Vec<u8>, usize) {
     (out, shards.len() * PER_SHARD + 1)
 }
 
+/// A message of a Sentinel's event channels, and not the confirmation of a subscription or the answer to
+/// a PING: the event's name, and what it is about.
+pub(super) fn event(value: &Value) -> Option<(&str, &str)> {
+    match value.elements()? {
+        [kind, _, name, about] if kind.text() == Some("pmessage") => Some((name.text()?, about.text()?)),
+        _ => None,
+    }
+}
+
+/// The replica that an event says was selected, and the master's name: `slave NAME IP PORT @ MASTER IP
+/// PORT` (`sentinelEvent` in Redis's `sentinel.c`).
+pub(super) fn selected<'a>(
+    (name, about): (&str, &'a str),
+    address_map: &[(String, String)],
+) -> Option<(Address, &'a str)> {
+    let words: Vec<&str> = about.split(' ').collect();
+    match (name, words.as_slice()) {
+        ("+selected-slave", ["slave", _, host, port, "@", master, ..]) => {
+            Some((mapped(address_map, &Address::new(*host, port.parse().ok()?)), *master))
+        }
+        _ => None,
+    }
+}
+
 /// Who answers, for which pool, when.
 pub(super) struct Answerer<'a> {
     pub(super) pool: PoolId,
@@ -179,6 +203,21 @@ mod tests {
             }]
         );
         assert_eq!(said.others, [(Address::new("10.0.0.2", 26379), "abc".to_owned())]);
+    }
+
+    #[test]
+    fn only_the_selection_of_a_replica_is_read_out_of_an_event() {
+        let about = "slave 10.0.0.2:6379 10.0.0.2 6379 @ one 10.0.0.1 6379";
+        let map = [("10.0.0.2".to_owned(), "10.0.0.9".to_owned())];
+        let message = |kind: &str, name: &str| Value::Array([kind, "*", name, about].map(bulk).to_vec());
+        let message = |kind: &str, name: &str| {
+            let value = message(kind, name);
+            event(&value).map(|event| selected(event, &map).map(|(at, master)| format!("{at} {master}")))
+        };
+        assert_eq!(message("pmessage", "+selected-slave"), Some(Some("10.0.0.9:6379 one".to_owned())));
+        assert_eq!(message("pmessage", "+promoted-slave"), Some(None));
+        assert_eq!(message("pong", "+selected-slave"), None);
+        assert_eq!(selected(("+selected-slave", "master one 10.0.0.1 6379"), &map), None);
     }
 
     #[test]

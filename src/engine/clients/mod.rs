@@ -164,6 +164,12 @@ impl Client {
         self.output.len() + self.replies.parked_bytes() + self.gathered
     }
 
+    /// By which policy a read goes that waited until earlier requests of this client were answered: a
+    /// replica need not have yet what they wrote.
+    pub(crate) fn reads_behind(&self, own_order: bool) -> ReadPolicy {
+        if own_order && self.route != Route::Replica { ReadPolicy::PreferPrimary } else { self.reads }
+    }
+
     /// Gives the reply of place `seq`.
     #[inline]
     pub(crate) fn deliver(&mut self, seq: replies::Seq, reply: &[u8], pool: &mut BufferPool) {

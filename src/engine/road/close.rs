@@ -27,6 +27,7 @@ impl Engine {
         self.pools[usize::from(pool.0)].counters.closed(reason.label());
         if client.counted {
             self.topology.pool(pool).facts.release_client();
+            self.connected[usize::from(client.listener.0)].add(-1);
         }
         client.output.clear(&mut self.buffers);
         client.input.clear(&mut self.buffers);

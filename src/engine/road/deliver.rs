@@ -255,9 +255,9 @@ impl Engine {
         false
     }
 
-    /// Whose request an entry was that no reply will come for. Where its client has gone, no part is left to
-    /// end its gather, so this does.
-    pub(super) fn disown(&mut self, owner: Owner) -> Option<HeldOwner> {
+    /// Whose request an entry is that leaves its queue, or becomes nobody's: where its client has gone, what
+    /// was being gathered for it ends.
+    pub(in crate::engine) fn disown(&mut self, owner: Owner) -> Option<HeldOwner> {
         let found = self.owner_of(owner);
         if found.is_none()
             && let Owner::Part { gather, .. } = owner

@@ -64,6 +64,11 @@ impl Why {
     pub(crate) fn is_outage(self) -> bool {
         matches!(self, Why::Shard(_) | Why::Connecting)
     }
+
+    /// Whether it waits, or waited, for earlier requests of its own client.
+    pub(crate) fn is_own_order(self) -> bool {
+        matches!(self, Why::RoadBusy | Why::Behind)
+    }
 }
 
 pub(crate) struct Held {
@@ -182,6 +187,15 @@ impl Hold {
     pub(crate) fn set_why(&mut self, number: u64, why: Why) {
         if let Some(held) = self.requests.get_mut(&number) {
             held.why = why;
+        }
+    }
+
+    /// What a node said to it is void.
+    pub(crate) fn forget_answer(&mut self, number: u64) {
+        if let Some(mut held) = self.take(number) {
+            held.answer = None;
+            held.rewound = false;
+            self.put(number, held);
         }
     }
 

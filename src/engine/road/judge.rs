@@ -152,8 +152,10 @@ impl Engine {
     fn put_back(&mut self, case: Case<'_>, answer: Option<&[u8]>, why: Why, rewound: bool) {
         if self.hold_is_full(case.pool) {
             return match answer {
-                // Nothing proves that it was not executed, or it was a read.
-                Some(answer) if rewound || matches!(why, Why::Doubted(_)) => {
+                // Nothing proves that it was not executed.
+                Some(answer) if matches!(why, Why::Doubted(_)) => {
+                    let before = self.answered_before(case.owner, case.shard);
+                    before.into_iter().for_each(|number| self.pass_answer_on(number));
                     self.answer_owner(case.owner, answer);
                 }
                 _ => self.refuse_held(case.owner, case.pool, case.shard, self.now),
@@ -294,6 +296,20 @@ impl Engine {
         }
     }
 
+    /// What is held of a client and shard before a request of it, and was answered.
+    fn answered_before(&self, owner: HeldOwner, shard: ShardId) -> Vec<u64> {
+        let Some(client) = self.clients.get(owner.client()) else { return Vec::new() };
+        if !self.hold.has_answered(owner.client(), shard) {
+            return Vec::new();
+        }
+        let head = client.replies.head();
+        let place = owner.seq().wrapping_sub(head);
+        let stands_before = |h: &Held| h.answer.is_some() && h.owner.seq().wrapping_sub(head) < place;
+        let mut numbers = self.hold.of_client_and_shard(owner.client(), shard);
+        numbers.retain(|number| self.hold.get(*number).is_some_and(stands_before));
+        numbers
+    }
+
     /// A reply came behind a request of the same client and shard that was refused as not executed and is
     /// held. A read waits behind the held one and is sent again; a write was executed, so the refused ones
     /// before it can't be sent again without changing the order: their errors are passed on, and what the
@@ -302,25 +318,11 @@ impl Engine {
         let Some(upstream) = self.upstreams.get(id) else { return false };
         let Some(front) = upstream.expected.front().copied() else { return false };
         let Some(owner) = self.owner_of(front.owner) else { return false };
-        let Some(client) = self.clients.get(owner.client()) else { return false };
-        if client.held == 0 {
+        if self.clients.get(owner.client()).is_none_or(|client| client.held == 0) {
             return false;
         }
-        let (pool, shard, head) = (upstream.pool, upstream.shard, client.replies.head());
-        if !self.hold.has_answered(owner.client(), shard) {
-            return false;
-        }
-        let place = owner.seq().wrapping_sub(head);
-        let refused: Vec<u64> = self
-            .hold
-            .of_client_and_shard(owner.client(), shard)
-            .into_iter()
-            .filter(|n| {
-                self.hold
-                    .get(*n)
-                    .is_some_and(|h| h.answer.is_some() && h.owner.seq().wrapping_sub(head) < place)
-            })
-            .collect();
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        let refused = self.answered_before(owner, shard);
         if refused.is_empty() {
             return false;
         }

@@ -114,7 +114,7 @@ impl Engine {
 
     /// A client reads its large reply more slowly than it comes.
     fn wait_for_reader(&mut self, id: UpstreamId, client: ClientId) {
-        let stalls = self.others_behind(id, client);
+        let stalls = self.others_behind(id, client) || self.others_without(id);
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.stalled = stalls.then_some(self.now);
         if upstream.reading {
@@ -131,6 +131,11 @@ impl Engine {
         })
     }
 
+    /// Whether everybody else waits for an upstream to its node, which may have no more.
+    fn others_without(&self, id: UpstreamId) -> bool {
+        self.upstreams.get(id).is_some_and(|u| self.is_short_of_upstreams(u.pool, u.node))
+    }
+
     /// The end of a reply that was passed on, or dropped, in pieces.
     pub(super) fn last_piece(&mut self, id: UpstreamId, piece: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
@@ -141,6 +146,9 @@ impl Engine {
         let Some(entry) = upstream.answered(&mut self.buffers) else {
             return self.lose(id, CloseReason::BadReply, Fate::Lost);
         };
+        // Its end may have been read together with the piece that filled the client's output. What comes
+        // next is another's: that client's slowness is no reason to wait any more.
+        self.read_upstream_on(id);
         if entry.streamed {
             self.streamed_answered(id, entry.owner);
         }
@@ -196,12 +204,13 @@ impl Engine {
         }
     }
 
-    /// Others have waited behind a slow client's large reply for `stall_limit`.
+    /// Others have waited for a slow client's large reply for `stall_limit`.
     pub(in crate::engine) fn close_stalled(&mut self, id: UpstreamId) {
-        if let Some(upstream) = self.upstreams.get_mut(id)
-            && let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner)
-        {
-            upstream.stalled = None;
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        upstream.stalled = None;
+        let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner) else { return };
+        // Those who wanted an upstream of their own may have got one by now.
+        if self.others_behind(id, client) || self.others_without(id) {
             self.close_client(client, CloseReason::Stalled);
         }
     }

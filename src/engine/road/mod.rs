@@ -29,7 +29,7 @@ use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause, Place};
 use super::upstreams::{Expected, Owner};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::command::{self, Found, Handling, Row};
-use crate::config::Route;
+use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, Scanned, Span, inline_to_array};
 use crate::routing;
 use crate::topology::{Gate, HoldReason};
@@ -224,12 +224,11 @@ impl Engine {
     fn unknown(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let name = self.args.first().map_or(&[][..], |a| a.of(request));
         let mut args = Vec::new();
+        // As Redis quotes them: each as far as there is room left, the last one in full quotes.
         for arg in self.args.iter().skip(1) {
-            if args.len() >= 128 {
-                break;
-            }
+            let Some(room) = 128usize.checked_sub(args.len()).filter(|room| *room > 0) else { break };
             args.push(b'\'');
-            args.extend(arg.of(request).iter().take(128 - args.len().min(128)));
+            args.extend(arg.of(request).iter().take(room));
             args.extend_from_slice(b"' ");
         }
         self.refuse(id, ErrorReply::UnknownCommand { name, args: &args })
@@ -322,16 +321,18 @@ impl Engine {
         if client.held > 0 && self.hold.holds(id, shard) {
             return Err(Why::Behind);
         }
-        self.choose_now(id, pool, shard, is_read)
+        let reads = client.reads;
+        self.choose_now(id, pool, shard, is_read, reads)
     }
 
-    /// The same for one that is first in its client's order.
+    /// The same for one that is first in its client's order, by a read policy.
     pub(super) fn choose_now(
         &mut self,
         id: ClientId,
         pool: PoolId,
         shard: ShardId,
         is_read: bool,
+        reads: ReadPolicy,
     ) -> Result<UpstreamId, Why> {
         let Some(client) = self.clients.get(id) else { return Err(Why::Behind) };
         let believed = self.topology.pool(pool).shard(shard);
@@ -350,7 +351,7 @@ impl Engine {
             let in_flight =
                 |i: usize| self.upstreams.get(routes.replicas[i]).map_or(usize::MAX, |u| u.expected.len());
             routing::pick(
-                client.reads,
+                reads,
                 routes.primary.is_some(),
                 routes.replicas.len(),
                 in_flight,

@@ -155,26 +155,43 @@ impl Engine {
             from = number + 1;
             let Some(held) = self.hold.get(number) else { continue };
             let client = held.owner.client();
-            // One that was answered must not overtake what went behind it: that is waited for.
-            let behind = held.answer.is_some()
-                && self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some());
-            if behind || blocked.contains(&client) || matches!(held.why, Why::Doubted(_)) {
+            let row = command::row(held.row);
+            let (answered, own_order) = (held.answer.is_some(), held.why.is_own_order());
+            if blocked.contains(&client) || (answered && !self.begins_anew(client, shard)) {
                 blocked.insert(client);
                 continue;
             }
-            let row = command::row(held.row);
-            match self.choose_now(client, pool, shard, row.is_read()) {
+            let Some(reads) = self.clients.get(client).map(|c| c.reads_behind(own_order)) else { continue };
+            match self.choose_now(client, pool, shard, row.is_read(), reads) {
                 Ok(upstream) => {
                     if let Some(held) = self.unhold(number) {
                         self.enqueue(upstream, held.owner, row, &held.request, held.attempts);
                     }
                 }
                 Err(why) => {
-                    self.hold.set_why(number, why);
+                    // That it stood behind its client's own requests is still true when they are answered.
+                    if !own_order {
+                        self.hold.set_why(number, why);
+                    }
                     blocked.insert(client);
                 }
             }
         }
+    }
+
+    /// Requests that were answered must not overtake what went behind them, nor be sent again before it is
+    /// known that nothing behind them was executed. Once all of that is settled, the answers are void: true.
+    fn begins_anew(&mut self, client: ClientId, shard: ShardId) -> bool {
+        if self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some()) {
+            return false;
+        }
+        let numbers = self.hold.of_client_and_shard(client, shard);
+        let doubted = |n: &u64| self.hold.get(*n).is_some_and(|h| matches!(h.why, Why::Doubted(_)));
+        if numbers.iter().any(doubted) {
+            return false;
+        }
+        numbers.into_iter().for_each(|number| self.hold.forget_answer(number));
+        true
     }
 
     /// What has been held longer than its pool's `hold` is answered, in order.
@@ -192,7 +209,9 @@ impl Engine {
         let (client, shard) = (held.owner.client(), held.shard);
         if matches!(held.why, Why::Doubted(_)) {
             // Nothing proves that it was not executed.
-            return self.pass_doubted_on(number);
+            let pool = held.pool;
+            self.pass_doubted_on(number);
+            return self.release(pool, shard);
         }
         if self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some()) {
             // It waits for the client's own earlier replies, not for a primary.

@@ -144,14 +144,57 @@ fn what_a_node_said_before_it_was_named_does_not_hold_writes() {
 }
 
 #[test]
-fn a_replica_that_claims_to_be_primary_gets_no_traffic_and_the_source_is_asked() {
+fn a_replica_that_claims_to_be_primary_gets_no_traffic_and_stops_the_writes_to_the_old_one() {
     let mut world = World::stable();
     world.later(100);
     assert!(asks_source(&world.is_primary(2)));
-    assert_eq!((world.primary(), world.held()), (Some(1), None));
+    assert_eq!((world.primary(), world.held()), (Some(1), Some(HoldReason::Moving)));
     assert_eq!((world.node(2).role, world.readers()), (Role::Deposed, vec![3]));
     world.is_replica(2, 1);
-    assert_eq!(world.readers(), [2, 3]);
+    assert_eq!((world.held(), world.readers()), (None, vec![2, 3]));
+
+    world.is_primary(2);
+    world.said("a", 2, 6, &[1, 3]);
+    assert_eq!((world.primary(), world.held()), (Some(2), None));
+    // The one that it replaced claims it as well, for some seconds: that is nothing new.
+    world.is_primary(1);
+    assert_eq!((world.primary(), world.held()), (Some(2), None));
+}
+
+#[test]
+fn writes_are_held_from_the_selection_of_a_replica_until_it_is_named() {
+    let mut world = World::stable();
+    world.later(100);
+    assert!(asks_source(&world.selected(2)));
+    assert_eq!((world.primary(), world.held()), (Some(1), Some(HoldReason::Moving)));
+    // It is not promoted yet.
+    world.is_replica(2, 1);
+    world.is_primary(1);
+    assert_eq!(world.held(), Some(HoldReason::Moving));
+    world.is_primary(2);
+    world.said("a", 2, 6, &[1, 3]);
+    assert_eq!((world.primary(), world.held()), (Some(2), None));
+    world.selected(2);
+    assert_eq!(world.held(), None, "a late word about the one that is believed");
+}
+
+#[test]
+fn writes_go_back_to_the_old_primary_only_when_both_say_that_nothing_came_of_it() {
+    let mut world = World::stable();
+    world.selected(2);
+    world.later(3000);
+    world.fails(2, NodeFailure::Connect);
+    world.is_primary(1);
+    assert_eq!(world.held(), Some(HoldReason::Moving), "the selected one was not heard");
+    world.is_replica(2, 1);
+    assert_eq!(world.held(), None);
+
+    world.selected(2);
+    world.later(3000);
+    world.is_replica(2, 1);
+    assert_eq!(world.held(), Some(HoldReason::Moving), "the old one was not heard");
+    world.is_primary(1);
+    assert_eq!(world.held(), None);
 }
 
 #[test]

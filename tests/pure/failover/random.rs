@@ -28,7 +28,7 @@ impl Random {
 fn anything(world: &mut World, random: &mut Random, highest: &mut u64) -> Observation {
     world.later(random.below(3000));
     let node = NodeId(random.below(6) as u32);
-    let observation = match random.below(12) {
+    let observation = match random.below(13) {
         0..=2 => {
             if random.below(4) == 0 {
                 *highest += 1;
@@ -55,6 +55,7 @@ fn anything(world: &mut World, random: &mut Random, highest: &mut u64) -> Observ
         8 => Observation::NodeFailed { pool: POOL, node, failure: NodeFailure::Loading },
         9 => Observation::NodeAnswered { pool: POOL, node },
         10 => Observation::TopologyDoubted { pool: POOL, shard: SHARD },
+        11 => Observation::ReplicaSelected { pool: POOL, shard: SHARD, replica: address(random.port()) },
         _ => Observation::Tick,
     };
     world.observe(observation.clone());

@@ -124,6 +124,13 @@ impl World {
         }))
     }
 
+    /// A Sentinel is about to promote that one.
+    pub(super) fn selected(&mut self, port: u16) -> Next {
+        self.later(100);
+        let replica = address(port);
+        self.observe(Observation::ReplicaSelected { pool: POOL, shard: SHARD, replica })
+    }
+
     pub(super) fn is_primary(&mut self, port: u16) -> Next {
         self.role(port, SeenRole::Primary)
     }

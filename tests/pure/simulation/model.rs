@@ -91,7 +91,10 @@ fn value(id: u64, padding: usize) -> Vec<u8> {
 
 /// The numbers that a request carries.
 pub(crate) fn ids(request: &[Vec<u8>]) -> impl Iterator<Item = u64> {
-    request.iter().filter_map(|arg| {
+    // A script that writes and answers READONLY in Redis's own words is taken at its word when the node is
+    // demoted just then: nobody can tell, so it is not counted.
+    let forged = request.get(1).is_some_and(|body| body == b"forge");
+    request.iter().filter(move |_| !forged).filter_map(|arg| {
         let end = arg.iter().take(24).position(|b| *b == b'>')?;
         core::str::from_utf8(arg.strip_prefix(b"<")?.get(..end - 1)?).ok()?.parse().ok()
     })
@@ -249,6 +252,13 @@ impl Model {
     fn answered(&mut self, reply: Value, promises: Promises, ledger: &mut Ledger) -> Result<(), String> {
         let (seq, ask, large) = self.owed.pop_front().ok_or("a reply that nobody asked for")?;
         self.answered += 1;
+        if std::env::var("T").is_ok() {
+            eprintln!(
+                "client k{}. seq {seq} {ask:?} -> {}",
+                self.number,
+                format!("{reply:?}").chars().take(60).collect::<String>()
+            );
+        }
         let error = if let Value::Error(text) = &reply { Some(text.clone()) } else { None };
         let outcome = match &error {
             Some(text) => self.error(&ask, text, large, promises),
@@ -274,7 +284,6 @@ impl Model {
         let code = text.split(' ').next().unwrap_or_default();
         match (ask, code) {
             (Ask::Eval(_, _, "fail"), "ERR") => return Ok(Fate::Done),
-            (Ask::Eval(_, _, "forge"), "READONLY") if promises.calm => return Ok(Fate::Done),
             (Ask::Eval(_, _, "forge"), "READONLY") => return Ok(Fate::Unknown),
             _ if promises.calm => return Err("an error where nothing fails".into()),
             _ => {}
@@ -294,6 +303,7 @@ impl Model {
 
     fn settle(&mut self, seq: u64, ask: &Ask, fate: Fate, ledger: &mut Ledger) {
         let (keys, ids): (Vec<&String>, Vec<u64>) = match ask {
+            Ask::Eval(key, _, "forge") => (vec![key], vec![]),
             Ask::Set(key, id) | Ask::Append(key, id) | Ask::Eval(key, id, _) => (vec![key], vec![*id]),
             Ask::Mset(pairs) => (pairs.iter().map(|p| &p.0).collect(), pairs.iter().map(|p| p.1).collect()),
             Ask::Del(keys) => (keys.iter().collect(), vec![]),

@@ -170,6 +170,7 @@ fn pool(config: PoolConfig) -> Pool {
         primary: Some(NodeId(primary)),
         gate,
         since: Time::ZERO,
+        facts: Arc::default(),
     };
     let moving = Gate::Held { reason: HoldReason::Moving, since: Time::ZERO };
     Pool {

@@ -153,7 +153,7 @@ fn ketch(lines: &mut Lines, cx: &Context<'_>) {
         pool.nodes.iter().filter(|n| matches!(n.health, Health::Up | Health::Suspect)).count(),
     );
     lines.line("held_requests", pool.facts.held.load(Ordering::Relaxed));
-    lines.line("failovers_total", pool.facts.failovers.load(Ordering::Relaxed));
+    lines.line("failovers_total", pool.failovers());
 }
 
 fn shards(lines: &mut Lines, cx: &Context<'_>) {

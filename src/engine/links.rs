@@ -23,7 +23,7 @@ pub(super) const PRIMARY_RETRY: Duration = Duration::from_millis(20);
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);
 /// Upstreams to a node above `max_upstreams` that only a shared one may be, while there is none.
-const RESERVED: usize = 4;
+pub(super) const RESERVED: usize = 4;
 /// An upstream that lasted as long as this has worked.
 const WORKED_AFTER: Duration = Duration::from_millis(500);
 /// Upstreams kept beside the shared one once they are idle again.
@@ -243,24 +243,6 @@ impl Engine {
         if let Some(id) = idle {
             self.lose(id, CloseReason::Spare, Fate::Lost);
         }
-    }
-
-    /// Nobody but the readers of large replies has an upstream to this node, and it may have no more:
-    /// whoever reads slowly makes others wait from now on, even with nobody behind it.
-    fn stall_slow_readers(&mut self, pool: PoolId, node: NodeId) {
-        let now = self.now;
-        for id in self.upstreams_of(pool, node) {
-            if let Some(upstream) = self.upstreams.get_mut(id).filter(|u| !u.reading) {
-                upstream.stalled.get_or_insert(now);
-            }
-        }
-    }
-
-    /// Whether there is no upstream for everybody's requests to a node, and it may have no more.
-    pub(super) fn is_short_of_upstreams(&self, pool: PoolId, node: NodeId) -> bool {
-        let limit = self.topology.pool(pool).config.limits.max_upstreams;
-        let link = self.pools[usize::from(pool.0)].links.get(&node);
-        link.is_some_and(|l| l.shared.is_none() && l.count > limit)
     }
 
     /// Finds anew who serves a shard.

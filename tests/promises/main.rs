@@ -22,7 +22,6 @@ mod replica_reads;
 mod rig;
 mod rough_clients;
 mod sentinel_source;
-mod sentinel_source;
 mod splits;
 mod support;
 mod verbs;

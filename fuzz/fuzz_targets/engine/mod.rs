@@ -81,15 +81,23 @@ impl World {
         }
     }
 
-    /// Everything is answered until nothing happens any more, then everybody leaves.
+    /// Everybody leaves, nodes that were fed noise too; then nothing must be left of it all.
     fn end(&mut self) {
         self.calm(6);
         for at in (0..self.clients.len()).rev() {
             self.client_lost(at);
         }
-        self.pass(Duration::from_secs(60));
-        self.calm(2);
         assert!(self.clients.is_empty());
+        for at in (0..self.nodes.len()).rev() {
+            self.lose_node(at, &mut Noise(&[]));
+        }
+        for _ in 0..3 {
+            self.pass(Duration::from_secs(30));
+            self.calm(3);
+        }
+        if let Err(left) = self.engine.check_idle() {
+            panic!("{left}");
+        }
     }
 
     fn open_client(&mut self, listener: usize) {

@@ -8,10 +8,11 @@
 
 use core::time::Duration;
 
-use crate::base::{ClientId, UpstreamId};
+use crate::base::{ClientId, NodeId, PoolId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason, Party};
 use crate::engine::clients::OUTPUT_MARK;
+use crate::engine::links::RESERVED;
 use crate::engine::upstreams::{Large, Owner};
 use crate::failover::Fate;
 
@@ -134,6 +135,24 @@ impl Engine {
     /// Whether everybody else waits for an upstream to its node, which may have no more.
     fn others_without(&self, id: UpstreamId) -> bool {
         self.upstreams.get(id).is_some_and(|u| self.is_short_of_upstreams(u.pool, u.node))
+    }
+
+    /// Nobody but the readers of large replies has an upstream to this node, and it may have no more:
+    /// whoever reads slowly makes others wait from now on, even with nobody behind it.
+    pub(in crate::engine) fn stall_slow_readers(&mut self, pool: PoolId, node: NodeId) {
+        let now = self.now;
+        for id in self.upstreams_of(pool, node) {
+            if let Some(upstream) = self.upstreams.get_mut(id).filter(|u| !u.reading) {
+                upstream.stalled.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Whether there is no upstream for everybody's requests to a node, and it may have no more.
+    fn is_short_of_upstreams(&self, pool: PoolId, node: NodeId) -> bool {
+        let limit = self.topology.pool(pool).config.limits.max_upstreams;
+        let link = self.pools[usize::from(pool.0)].links.get(&node);
+        link.is_some_and(|l| l.shared.is_none() && l.count() >= limit + RESERVED)
     }
 
     /// The end of a reply that was passed on, or dropped, in pieces.

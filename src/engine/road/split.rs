@@ -115,11 +115,6 @@ impl Engine {
                 return Flow::NotNow;
             }
         }
-        for shard in 0..shards {
-            if self.must_wait_unread(id, pool, ShardId(shard as u16), row.is_read()) {
-                return Flow::NotNow;
-            }
-        }
         let join = if row.reply == ReplyPolicy::AggSum { Join::Sum } else { Join::AllSucceeded };
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
         let gather = self.gathers.begin(id, seq, row.id(), join, row.is_read(), shards);

@@ -97,9 +97,7 @@ impl Bench {
         self.engine.begin_turn(self.now);
         event(&mut self.engine, self.client, &self.upstreams);
         self.engine.settle();
-        while let Some(action) = self.engine.next_action() {
-            panic!("nothing is to be done: {action:?}");
-        }
+        assert_eq!(self.engine.next_action(), None, "nothing is to be done but to write");
         while let Some(party) = self.engine.next_dirty() {
             let n = self.engine.output(party).len();
             self.engine.wrote(party, n);

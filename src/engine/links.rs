@@ -118,8 +118,14 @@ impl Engine {
     }
 
     /// Where another primary is believed than before, the old one's upstreams end at once, and what is
-    /// in flight on them does not count.
+    /// in flight on them does not count. A worker may have slept through the topology in which a node was
+    /// the primary: one that is deposed now is left in any case.
     fn leave_deposed(&mut self, pool: &Pool) {
+        for node in pool.nodes.iter().filter(|node| node.role == Role::Deposed) {
+            for id in self.upstreams_of(pool.id, node.id) {
+                self.lose(id, CloseReason::Deposed, Fate::Deposed);
+            }
+        }
         for shard in &pool.shards {
             let Some(is) = shard.primary else { continue };
             let routes = &mut self.pools[usize::from(pool.id.0)].routes[usize::from(shard.id.0)];

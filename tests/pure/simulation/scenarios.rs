@@ -5,7 +5,7 @@ use std::time::Duration;
 use ketch::internals::base::{ByteSize, ClientId, NodeId, ShardId, UpstreamId};
 use ketch::internals::config::{Limits, ReadPolicy};
 use ketch::internals::engine::CloseReason;
-use ketch::internals::topology::{Gate, HoldReason};
+use ketch::internals::topology::{Gate, HoldReason, Role};
 
 use super::model::{Ask, Fate, Promises, big};
 use super::node::Mood;
@@ -416,6 +416,64 @@ fn a_replicas_link_that_breaks_while_it_leaves_still_gives_verdicts() {
     turns(&mut world, 5);
     assert_eq!(owed(&world, id), 0);
     assert!(!world.sites[0].upstreams.contains_key(&replica));
+}
+
+#[test]
+fn an_upstream_is_read_on_when_a_large_reply_ends_in_the_turn_that_paused_it() {
+    let mut world = ready(Plan { shards: 1, nodes: 1, ..Plan::default() }, CALM);
+    let (slow, other) = (client(&mut world), client(&mut world));
+    world.sites[0].clients.get_mut(&slow).unwrap().stuck = true;
+    world.kernel = 64;
+    world.say(0, slow, Ask::Get("big2".into()), 0);
+    world.say(0, other, Ask::Set("k2.0".into(), 1), 10);
+    world.turn(0, |world| {
+        world.deliver_client(0, slow, usize::MAX);
+        world.deliver_client(0, other, usize::MAX);
+    });
+    world.kernel = 1024;
+    let upstream = to_node(&world, 0);
+    for _ in 0..5 {
+        world.turn(0, |world| {
+            world.write_on(0);
+            world.node_reads(0, upstream, usize::MAX);
+            (0..8).for_each(|_| world.deliver_node(0, upstream, usize::MAX));
+            world.client_reads(0, other, usize::MAX);
+        });
+    }
+    assert_eq!(owed(&world, other), 0, "the slow one is no reason to wait");
+    assert!(world.sites[0].upstreams[&upstream].read_on);
+    come_to_rest(&mut world);
+}
+
+#[test]
+fn idle_upstreams_leave_room_for_a_stream() {
+    let limits = Limits { max_upstreams: 2, ..Limits::default() };
+    let mut world = ready(Plan { shards: 1, nodes: 1, limits, ..Plan::default() }, CALM);
+    let id = client(&mut world);
+    for _ in 0..4 {
+        world.say(0, id, Ask::Get("big2".into()), 0);
+    }
+    turns(&mut world, 20);
+    world.say(0, id, Ask::Set("k1.0".into(), 1), 100_000);
+    turns(&mut world, 100);
+    assert_eq!(owed(&world, id), 0);
+    assert_eq!(world.ledger[&1].fate, Some(Fate::Done));
+}
+
+#[test]
+fn a_node_is_left_that_was_primary_only_while_the_worker_slept() {
+    let plan = Plan { shards: 1, nodes: 3, reads: ReadPolicy::Replica, ..Plan::default() };
+    let mut world = ready(plan, ROUGH);
+    assert!(world.sites[0].upstreams.values().any(|end| end.node == 1));
+    world.nodes[0].master = false;
+    world.nodes[2].master = true;
+    world.publish(|pool| pool.shards[0].primary = Some(NodeId(1)));
+    world.publish(|pool| {
+        pool.shards[0].primary = Some(NodeId(2));
+        pool.nodes[1].role = Role::Deposed;
+    });
+    turns(&mut world, 5);
+    assert!(world.sites[0].upstreams.values().all(|end| end.node != 1));
 }
 
 #[test]

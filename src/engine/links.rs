@@ -18,7 +18,7 @@ use crate::topology::{Health, Node, NodeFailure, NodeState, Observation, Pool, R
 
 /// How soon a believed primary is tried, or asked for its role, again: it must not wait for a back-off,
 /// and an address that refuses must not be hammered.
-const PRIMARY_RETRY: Duration = Duration::from_millis(20);
+pub(super) const PRIMARY_RETRY: Duration = Duration::from_millis(20);
 /// The back-off of other nodes: doubled from the first to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);

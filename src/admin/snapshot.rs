@@ -9,7 +9,7 @@ use core::time::Duration;
 use serde::Serialize;
 
 use crate::base::Time;
-use crate::config::{ReadPolicy, Route};
+use crate::config::ReadPolicy;
 use crate::topology::{self, Gate, Topology};
 
 use super::Admin;
@@ -138,11 +138,7 @@ fn pool(topology: &Topology, pool: &topology::Pool, now: Time) -> Pool {
 }
 
 fn listener(listener: &topology::ListenerInfo) -> Listener {
-    let route = match listener.route {
-        Route::Auto => "auto",
-        Route::Primary => "primary",
-        Route::Replica => "replica",
-    };
+    let route = listener.route.label();
     let reads = match listener.reads {
         ReadPolicy::Primary => "primary",
         ReadPolicy::PreferPrimary => "prefer-primary",

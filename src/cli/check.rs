@@ -24,7 +24,9 @@ pub(super) fn run(args: &Args, options: &Options) -> ExitCode {
         Err(code) => return ExitCode::from(code),
     };
     if args.print {
-        super::say(&config::to_toml(&checked.config));
+        let mut config = checked.config.clone();
+        config.threads.get_or_insert_with(crate::server::default_threads);
+        super::say(&config::to_toml(&config));
     }
     let mut found = checked.warnings;
     if args.connect {

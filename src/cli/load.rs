@@ -1,5 +1,6 @@
 //! Finds, reads and checks the configuration, and tells what is wrong with it.
 
+use core::ops::Range;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -100,7 +101,8 @@ pub(super) fn check(text: &Text, color: Color) -> Result<Checked, u8> {
     };
     match config::check(&text.source(), &context) {
         Ok(mut checked) => {
-            checked.warnings.extend(text.path.as_deref().and_then(|path| readable_by_others(path, &checked)));
+            let open = readable_by_others(text.path.as_deref(), &checked);
+            checked.warnings.extend(open);
             Ok(checked)
         }
         Err(found) => {
@@ -120,17 +122,27 @@ pub(super) fn print(found: &[Diagnostic], source: &Source<'_>, color: Color) {
     }
 }
 
-/// A warning where a password stands in a file that not only its owner can read.
-fn readable_by_others(path: &Path, checked: &Checked) -> Option<Diagnostic> {
+/// A warning for each file that holds a password and that not only its owner can read: the
+/// configuration itself (`path`, where it is a file), and those that it names.
+fn readable_by_others(path: Option<&Path>, checked: &Checked) -> Vec<Diagnostic> {
+    let own = path.zip(checked.secrets_by_value.first());
+    let own = own.and_then(|(path, span)| {
+        readable(path, Some(span.clone()), "; or use password_file, or \"${VARIABLE}\"")
+    });
+    let named = checked.secret_files.iter();
+    let named = named.filter_map(|(path, span)| readable(Path::new(path), span.clone(), ""));
+    own.into_iter().chain(named).collect()
+}
+
+fn readable(path: &Path, span: Option<Range<usize>>, or: &str) -> Option<Diagnostic> {
     use std::os::unix::fs::PermissionsExt;
-    let span = checked.secrets_by_value.first()?.clone();
     let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
     let warning = Diagnostic::warning(Code::ReadableSecret, "others on this machine can read this password");
     (mode & 0o044 != 0).then(|| {
         warning
-            .at(Some(span))
+            .at(span)
             .note(format!("the mode of {} is {mode:03o}", path.display()))
-            .help(format!("chmod 600 {}; or use password_file, or \"${{VARIABLE}}\"", path.display()))
+            .help(format!("chmod 600 {}{or}", path.display()))
     })
 }
 

@@ -180,7 +180,8 @@ fn as_json(place: &Place<'_>) -> Value {
 fn as_text(place: &Place<'_>) -> String {
     let mut out = String::new();
     // Writing to a `String` cannot fail.
-    let _ = writeln!(out, "{}", place.key);
+    let key = if place.key.is_empty() { "\"\"" } else { place.key };
+    let _ = writeln!(out, "{key}");
     let _ = writeln!(out, "  shard  {}/{}", place.pool.name, place.shard.name);
     let _ = writeln!(out, "  hash   {} by {}", place.explanation.hash, place.pool.hash);
     if let Some(point) = place.explanation.point {

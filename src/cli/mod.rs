@@ -92,11 +92,11 @@ fn say(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-/// The version, with the revision where the build was told it.
+/// The version, with the compiler, and the revision where the build was told it.
 fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| match option_env!("KETCH_REVISION") {
-        Some(revision) => format!("{} ({revision})", env!("CARGO_PKG_VERSION")),
-        None => env!("CARGO_PKG_VERSION").to_owned(),
+        Some(revision) => format!("{} ({revision}, {})", env!("CARGO_PKG_VERSION"), env!("KETCH_RUSTC")),
+        None => format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("KETCH_RUSTC")),
     })
 }

@@ -32,19 +32,25 @@ pub fn blocks(row: &Row, request: &[u8], args: &[Span]) -> bool {
     false
 }
 
-/// Whether a SORT or SORT_RO reads keys that it makes from its elements: BY or GET with a `*`. Those
-/// may lie on any shard.
-pub fn sort_pattern(request: &[u8], args: &[Span]) -> bool {
+/// The patterns by which a SORT or SORT_RO makes names of further keys from its elements: BY or GET
+/// with a `*`, without the field of a hash that may follow.
+pub fn sort_patterns<'a>(request: &'a [u8], args: &'a [Span]) -> impl Iterator<Item = &'a [u8]> {
     let words = Words { request, args };
     let mut at = 2;
-    while at + 1 < words.len() {
-        let pattern = words.is(at, "by") || words.is(at, "get");
-        if pattern && words.get(at + 1).contains(&b'*') {
-            return true;
-        }
+    let options = core::iter::from_fn(move || {
+        let option = at;
         at += sort_option(words, at);
-    }
-    false
+        (option + 1 < words.len()).then_some(option)
+    });
+    let patterns = options.filter(move |&at| words.is(at, "by") || words.is(at, "get"));
+    patterns.map(move |at| key_pattern(words.get(at + 1))).filter(|pattern| pattern.contains(&b'*'))
+}
+
+/// What stands before the first `->` behind the `*`.
+fn key_pattern(pattern: &[u8]) -> &[u8] {
+    let star = pattern.iter().position(|b| *b == b'*').unwrap_or(pattern.len());
+    let arrow = pattern[star..].windows(2).position(|pair| pair == b"->");
+    &pattern[..arrow.map_or(pattern.len(), |at| star + at)]
 }
 
 /// How many arguments the SORT option at `at` takes, itself included.
@@ -142,14 +148,18 @@ mod tests {
     #[test]
     fn sort_patterns_that_read_other_keys_are_seen() {
         for (line, is) in [
-            ("sort k", false),
-            ("sort k by nosort get #", false),
-            ("sort k by w_*", true),
-            ("sort k get # get o_*->f", true),
-            ("sort k store by* alpha", false),
-            ("sort_ro k limit by * get x", false),
+            ("sort k", ""),
+            ("sort k by nosort get #", ""),
+            ("sort k by w_*", "w_*"),
+            ("sort k get # by w->* get o_*->f", "w->* o_*"),
+            ("sort k store by* alpha", ""),
+            ("sort_ro k limit by * get x", ""),
+            ("sort k get", ""),
         ] {
-            assert_eq!(with_row(line, |_, request, args| sort_pattern(request, args)), is, "{line}");
+            let found = with_row(line, |_, request, args| {
+                sort_patterns(request, args).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
+            });
+            assert_eq!(found, is, "{line}");
         }
     }
 }

@@ -360,8 +360,10 @@ pub enum Local {
     Time,
     Role,
     Lolwut,
-    Readonly,
-    Readwrite,
+    /// Whatever only a node of a Redis Cluster can do.
+    NoCluster,
+    /// HELP of a group of commands.
+    Help,
 }
 
 /// Where a request should be sent, by Redis's tip of that name.

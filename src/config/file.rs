@@ -35,6 +35,8 @@ pub enum Kind {
     Text,
     /// A text that is not empty.
     Word,
+    /// A level of the log, or several, each of a room.
+    LogLevel,
     /// A text that is never shown.
     Secret,
     Integer {
@@ -92,6 +94,8 @@ pub(super) const ROUTES: &[&str] = &["auto", "primary", "replica"];
 /// The words of a read policy, in the order of `ReadPolicy`.
 pub(super) const READS: &[&str] = &["primary", "prefer-primary", "replica", "prefer-replica", "any"];
 /// The words of a log's format, in the order of `LogFormat`.
+/// From the fewest lines to the most.
+pub(super) const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 pub(super) const FORMATS: &[&str] = &["auto", "text", "json"];
 
 /// The whole file.
@@ -135,9 +139,9 @@ static LOG: Section = Section {
     rows: &[
         row(
             "level",
-            Kind::Word,
+            Kind::LogLevel,
             "\"info\"",
-            "error, warn, info, debug or trace; or by room: \"info,control=debug\".",
+            "off, error, warn, info, debug or trace; or by room: \"info,control=debug\".",
         ),
         row("format", Kind::Choice(FORMATS), "\"auto\"", "auto is text on a terminal and JSON elsewhere."),
     ],

@@ -121,6 +121,13 @@ pub enum Route {
     Replica,
 }
 
+impl Route {
+    /// As the configuration writes it.
+    pub fn label(self) -> &'static str {
+        file::ROUTES[self as usize]
+    }
+}
+
 /// Which nodes of a shard may serve a read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ReadPolicy {

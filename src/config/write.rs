@@ -123,6 +123,8 @@ fn rules(lines: &mut Lines, pool: &PoolConfig) {
     }
     if let Some(hold) = pool.hold {
         lines.time("hold", hold);
+    } else {
+        lines.0.push_str("# hold = \"15s\", or 5s more than the Sentinels' down-after if that is longer\n");
     }
     lines.plain("hold_max", pool.hold_max);
     lines.text("hold_max_bytes", pool.hold_max_bytes);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::base::NodeId;
-use crate::command::{self, Row};
+use crate::command::{self, Flags, Handling, Row};
 use crate::metrics::{Counter, Counters as Cells, Gauge, Registry, catalog};
+use crate::resp;
 use crate::topology::{ListenerInfo, Pool, Topology};
 
 pub(crate) struct Counters {
@@ -14,9 +15,9 @@ pub(crate) struct Counters {
     pub(crate) sent: Counter,
     /// By command row.
     commands: Cells,
-    /// By label of Ketch's own errors, of nodes' error codes, of reasons to close: rare, so looked up.
+    /// By label of Ketch's own errors, of error codes, of reasons to close: rare, so looked up.
     own_errors: BTreeMap<&'static str, Counter>,
-    node_errors: BTreeMap<String, Counter>,
+    errors: BTreeMap<String, Counter>,
     closed: BTreeMap<&'static str, Counter>,
     protocol_errors: BTreeMap<&'static str, Counter>,
     upstream_closed: BTreeMap<(NodeId, &'static str), Counter>,
@@ -41,7 +42,7 @@ pub(crate) struct NodeCounters {
     pub(crate) received: Counter,
 }
 
-/// Codes of nodes' errors that get a label of their own at most; further ones are "other".
+/// Codes of errors that get a label of their own at most; further ones are "other".
 const ERROR_CODES: usize = 64;
 
 /// How many clients each listener has, by `ListenerId`.
@@ -63,10 +64,7 @@ impl Counters {
             resent_reads: registry.counter(&catalog::RESENT_TOTAL, &[name, shard, "read"]),
             resent_writes: registry.counter(&catalog::RESENT_TOTAL, &[name, shard, "write"]),
         };
-        let labels: Vec<[&str; 3]> = command::rows()
-            .iter()
-            .map(|row| [name, row.name, if row.is_read() { "read" } else { "write" }])
-            .collect();
+        let labels: Vec<[&str; 3]> = command::rows().iter().map(|row| [name, row.name, class(row)]).collect();
         let commands: Vec<&[&str]> = labels.iter().map(|l| l.as_slice()).collect();
         Counters {
             registry: registry.clone(),
@@ -75,7 +73,7 @@ impl Counters {
             sent: registry.counter(&catalog::CLIENT_SENT_BYTES_TOTAL, &[name]),
             commands: registry.counters(&catalog::COMMANDS_TOTAL, &commands),
             own_errors: BTreeMap::new(),
-            node_errors: BTreeMap::new(),
+            errors: BTreeMap::new(),
             closed: BTreeMap::new(),
             protocol_errors: BTreeMap::new(),
             upstream_closed: BTreeMap::new(),
@@ -96,16 +94,17 @@ impl Counters {
             .inc();
     }
 
-    /// An error of a node that is passed on.
-    pub(crate) fn node_error(&mut self, code: &[u8]) {
+    /// An error that a client gets, whoever said it.
+    pub(crate) fn error(&mut self, reply: &[u8]) {
+        let code = resp::error_code(reply);
         let code = core::str::from_utf8(code).unwrap_or("other");
-        if let Some(counter) = self.node_errors.get(code) {
+        if let Some(counter) = self.errors.get(code) {
             return counter.inc();
         }
         let plain = !code.is_empty() && code.len() <= 32 && code.bytes().all(|b| b.is_ascii_uppercase());
-        let code = if plain && self.node_errors.len() < ERROR_CODES { code } else { "other" };
+        let code = if plain && self.errors.len() < ERROR_CODES { code } else { "other" };
         let (registry, pool) = (&self.registry, self.pool.as_str());
-        self.node_errors
+        self.errors
             .entry(code.to_owned())
             .or_insert_with(|| registry.counter(&catalog::COMMAND_ERRORS_TOTAL, &[pool, code]))
             .inc();
@@ -133,6 +132,17 @@ impl Counters {
             .entry((node, reason))
             .or_insert_with(|| registry.counter(&catalog::UPSTREAM_CLOSED_TOTAL, &[pool, address, reason]))
             .inc();
+    }
+}
+
+/// What Ketch answers itself, what it never forwards, and what is meant for administrators is neither a
+/// read nor a write of anybody's data.
+fn class(row: &Row) -> &'static str {
+    match row.handling {
+        Handling::Local(_) | Handling::Refused(_) => "admin",
+        _ if row.flags.contains(Flags::ADMIN) => "admin",
+        _ if row.is_read() => "read",
+        _ => "write",
     }
 }
 

@@ -62,11 +62,11 @@ rows! {
 
     // Commands.
     COMMANDS_TOTAL: Counter "ketch_commands_total" ["pool", "cmd", "class"]
-        "Commands of clients; class is read, write or admin. A command that was never called has no series.";
+        "Commands of clients; class is read, write, or admin (answered by Ketch, never forwarded, or for administrators). A command that was never called has no series.";
     COMMAND_ERRORS_TOTAL: Counter "ketch_command_errors_total" ["pool", "code"]
         "Error replies that clients got, by first word, whoever said them.";
-    OWN_ERRORS_TOTAL: Counter "ketch_own_errors_total" ["pool", "code"]
-        "Error replies that Ketch itself said, by first word.";
+    OWN_ERRORS_TOTAL: Counter "ketch_own_errors_total" ["pool", "reason"]
+        "Errors that Ketch itself said, by cause; one of each part of a split command.";
 
     // Nodes.
     NODE_UP: Gauge "ketch_node_up" ["pool", "shard", "node"]

@@ -5,7 +5,13 @@
 /// empty, or if there is no such pair.
 #[inline]
 pub(super) fn hashed_part(key: &[u8], tag: [u8; 2]) -> &[u8] {
-    between(key, tag).filter(|part| !part.is_empty()).unwrap_or(key)
+    tagged_part(key, tag).unwrap_or(key)
+}
+
+/// The same, if there is such a part.
+#[inline]
+pub(super) fn tagged_part(key: &[u8], tag: [u8; 2]) -> Option<&[u8]> {
+    between(key, tag).filter(|part| !part.is_empty())
 }
 
 #[inline]

@@ -83,6 +83,17 @@ impl Placement {
         }
     }
 
+    /// Index of the shard of every key that a pattern with one `*` can stand for; `None` if they may
+    /// lie on several. Only a hash tag before the `*` fixes it: what stands for the `*` may hold another.
+    pub fn pattern(&self, pattern: &[u8]) -> Option<usize> {
+        if self.shards == 1 {
+            return Some(0);
+        }
+        let star = pattern.iter().position(|b| *b == b'*').unwrap_or(pattern.len());
+        let fixed = hash_tag::tagged_part(&pattern[..star], self.hash_tag?)?;
+        (!matches!(self.distribution, Distribution::Random)).then(|| self.shard(fixed, 0))
+    }
+
     /// The same answer as `shard`, with what led to it.
     pub fn explain(&self, key: &[u8]) -> Explanation {
         let hash = self.hash_of(key);
@@ -198,6 +209,23 @@ mod tests {
                 assert_eq!(other.shard(key.as_bytes(), 0), renumbered, "{distribution} {key}");
             }
         }
+    }
+
+    #[test]
+    fn a_pattern_lies_on_one_shard_if_its_tag_stands_before_the_star() {
+        let shards = [("a", 1), ("b", 1), ("c", 1)];
+        let tagged = Placement::new("fnv1a_64", "ketama", Some(*b"{}"), &shards).unwrap();
+        assert_eq!(tagged.pattern(b"{user:1}:w_*"), Some(tagged.shard(b"{user:1}:w_7", 0)));
+        assert_eq!(tagged.pattern(b"x{u}y*"), Some(tagged.shard(b"u", 0)));
+        for open in [&b"w_*"[..], b"w_*{a}", b"{*}", b"{}*", b"{a*}"] {
+            assert_eq!(tagged.pattern(open), None);
+        }
+        let plain = Placement::new("fnv1a_64", "ketama", None, &shards).unwrap();
+        assert_eq!(plain.pattern(b"{a}*"), None);
+        let random = Placement::new("fnv1a_64", "random", Some(*b"{}"), &shards).unwrap();
+        assert_eq!(random.pattern(b"{a}*"), None);
+        let single = Placement::new("fnv1a_64", "ketama", None, &shards[..1]).unwrap();
+        assert_eq!(single.pattern(b"w_*"), Some(0));
     }
 
     #[test]

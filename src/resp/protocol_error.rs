@@ -3,9 +3,9 @@
 /// Why a client's bytes are no request. The client is answered, then closed: where its next request
 /// would begin is not known any more.
 ///
-/// The texts are those of Redis 7 (networking.c), but for two: `InvalidCrlf` is Valkey's (Redis skips
+/// The texts are those of Redis 7 (networking.c), but for three: `InvalidCrlf` is Valkey's (Redis skips
 /// these two bytes unseen, newer Valkey refuses them and closes, which on a shared upstream would hit
-/// other clients), `TooLarge` is Ketch's own. Where a limit of the pool is at fault rather than one of
+/// other clients), `TooLarge` and `Http` are Ketch's own (Redis closes without a word). Where a limit of the pool is at fault rather than one of
 /// Redis, its name stands behind Redis's text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ProtocolError {
@@ -27,6 +27,8 @@ pub enum ProtocolError {
         max_inline: usize,
     },
     UnbalancedQuotes,
+    /// `POST` or `Host:`. A web page can make a browser send a body of commands behind such lines.
+    Http,
     /// Longer than `max_request`, in bytes.
     TooLarge {
         max_request: usize,
@@ -49,6 +51,7 @@ impl ProtocolError {
             ProtocolError::InvalidCrlf => "invalid CRLF in request",
             ProtocolError::TooBigInline { max_inline: REDIS_INLINE } => "too big inline request",
             ProtocolError::UnbalancedQuotes => "unbalanced quotes in request",
+            ProtocolError::Http => "this is HTTP, which the admin address speaks",
             ProtocolError::ExpectedDollar(got) => {
                 return format!("ERR Protocol error: expected '$', got '{}'", char::from(got));
             }
@@ -81,6 +84,7 @@ impl ProtocolError {
             ProtocolError::InvalidCrlf => "invalid_crlf",
             ProtocolError::TooBigInline { .. } => "too_big_inline",
             ProtocolError::UnbalancedQuotes => "unbalanced_quotes",
+            ProtocolError::Http => "http",
             ProtocolError::TooLarge { .. } => "max_request",
         }
     }

@@ -75,7 +75,7 @@ impl Server {
             .map_err(|error| Refusal::new(format!("no runtime for the control plane: {error}")))?;
 
         let threads = config.threads.unwrap_or_else(default_threads);
-        let facts = Arc::new(ProcessFacts::new(threads));
+        let facts = Arc::new(ProcessFacts::new(threads).called(&config.name, std::process::id()));
         let registry = Registry::new();
         let (publisher, reader) = publisher(control::first_topology(&config));
         let mailboxes = mailboxes(threads);
@@ -114,7 +114,8 @@ impl Server {
         for pool in &config.pools {
             for listener in &pool.listeners {
                 let (address, pool) = (&listener.address, pool.name.as_str());
-                tracing::info!(event = "listener.ready", %address, pool, route = ?listener.route, "serving");
+                let route = listener.route.label();
+                tracing::info!(event = "listener.ready", %address, pool, route, "serving");
             }
         }
         Ok(Server { runtime, origin, facts, mailboxes, workers, stop, control, shutdown: config.shutdown })
@@ -174,7 +175,7 @@ async fn ignore_hangups() {
 
 /// Half the cores, at least one: Redis needs the others, and a second thread that competes with it costs
 /// more than it brings.
-fn default_threads() -> usize {
+pub(crate) fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |n| (n.get() / 2).max(1))
 }
 

@@ -65,6 +65,9 @@ impl PoolFacts {
 /// About the process.
 #[derive(Debug, Default)]
 pub struct ProcessFacts {
+    /// Of this Ketch, from the configuration.
+    pub name: String,
+    pub process_id: u32,
     next_client: AtomicU64,
     /// Set once: readiness says no, listeners are closed.
     pub draining: AtomicBool,
@@ -79,6 +82,13 @@ impl ProcessFacts {
             workers: (0..workers).map(|_| WorkerFacts::default()).collect(),
             ..ProcessFacts::default()
         }
+    }
+
+    #[must_use]
+    pub fn called(mut self, name: &str, process_id: u32) -> ProcessFacts {
+        self.name = name.to_owned();
+        self.process_id = process_id;
+        self
     }
 
     /// Readiness says no from now on; clients are still served.

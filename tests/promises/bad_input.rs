@@ -6,7 +6,9 @@ use std::io;
 use ketch::internals::lab::{Client, NodeOptions, Program, Server, wait_until};
 use ketch::internals::resp::Value;
 
-use super::support::{Setting, Stage, bulk, client, encode, error, expect_error, noise, ok, still_open};
+use super::support::{
+    Setting, Stage, bulk, client, encode, error, expect_error, http, noise, ok, still_open,
+};
 
 /// Sends bytes and gives what comes until the peer closes.
 fn last_words(mut client: Client, bytes: &[u8]) -> io::Result<Vec<u8>> {
@@ -266,4 +268,45 @@ fn before_authentication_requests_are_small() {
     assert_eq!(authenticated.ask(&eleven).unwrap(), Value::Integer(0));
     assert_eq!(authenticated.ask(&["SET", "k", &"v".repeat(100_000)]).unwrap(), ok());
     expect_error(&stage.client().ask(&["GET", "k"]).unwrap(), "NOAUTH");
+}
+
+#[test]
+fn a_web_page_cannot_make_a_browser_send_commands() {
+    let stage = Stage::shards(1);
+    stage.client().ask(&["SET", "k", "v"]).unwrap();
+    let text = "-ERR Protocol error: this is HTTP, which the admin address speaks\r\n";
+    for head in ["POST / HTTP/1.1", "post", "PING\r\nHost: localhost"] {
+        let bytes = format!("{head}\r\nX: y\r\n\r\nDEL k\r\n");
+        let said = String::from_utf8(last_words(stage.client(), bytes.as_bytes()).unwrap()).unwrap();
+        assert!(said.ends_with(text), "{head}: {said}");
+    }
+    assert_eq!(stage.client().ask(&["GET", "k"]).unwrap(), bulk("v"));
+}
+
+#[test]
+fn each_error_that_a_client_gets_is_counted_by_its_code() {
+    let stage = Stage::shards(2);
+    let mut client = stage.client();
+    let keys = stage.key_each();
+    client.ask(&["RPUSH", &keys[0], "x"]).unwrap();
+    for request in [
+        &["GET", &keys[0]][..],
+        &["RENAME", &keys[0], &keys[1]],
+        &["MULTI"],
+        &["NOSUCH"],
+        &["GET"],
+        &["SELECT", "9"],
+        &["HELLO", "9"],
+    ] {
+        error(&client.ask(request).unwrap());
+    }
+    last_words(stage.client(), b"*x\r\n").unwrap();
+    let metrics = http(stage.admin(), "/metrics").unwrap();
+    for (code, count) in [("WRONGTYPE", 1), ("CROSSSLOT", 1), ("ERR", 5), ("NOPROTO", 1)] {
+        let line = format!("ketch_command_errors_total{{pool=\"main\",code=\"{code}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+    let info = client.ask(&["INFO", "stats"]).unwrap();
+    let Value::Bulk(info) = info else { panic!("{info:?}") };
+    assert!(String::from_utf8(info).unwrap().contains("total_error_replies:8\r\n"));
 }

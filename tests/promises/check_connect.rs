@@ -129,7 +129,7 @@ fn what_sentinels_say_is_explained() {
         &[
             "error[S003]: Sentinels 127.0.0.1:",
             "know no master 'shrad1'",
-            "it knows: shard1",
+            "known there: shard1",
             "did you mean 'shard1'?",
         ],
     );

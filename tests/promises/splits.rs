@@ -154,3 +154,30 @@ fn on_one_shard(client: &mut Client, keys: &[String]) {
     let both = client.ask(&["EVAL", "return redis.call('mget', KEYS[1], KEYS[2])", "2", a, b]).unwrap();
     assert_eq!(both, Value::Array(vec![Value::Nil, bulk("1")]));
 }
+
+#[test]
+fn a_sort_that_would_read_keys_of_other_shards_is_refused_and_says_what_to_do() {
+    let setting = Setting { shards: 3, pool: "hash_tag = \"{}\"".into(), ..Setting::default() };
+    let stage = Stage::start(setting);
+    let mut client = stage.client();
+    client.ask(&["RPUSH", "{u}list", "2", "1"]).unwrap();
+    client.ask(&["MSET", "{u}w1", "20", "{u}w2", "10", "{u}n1", "one", "{u}n2", "two"]).unwrap();
+    for name in ["SORT", "SORT_RO"] {
+        for request in [&[name, "{u}list", "BY", "w*"][..], &[name, "{u}list", "GET", "#", "GET", "*{u}"]] {
+            expect_error(
+                &client.ask(request).unwrap(),
+                "ERR BY and GET of SORT may read keys on other shards",
+            );
+        }
+        let sorted = client.ask(&[name, "{u}list", "BY", "{u}w*", "GET", "{u}n*", "GET", "#"]).unwrap();
+        assert_eq!(sorted, Value::Array(["two", "2", "one", "1"].map(bulk).to_vec()));
+        let plain = client.ask(&[name, "{u}list", "BY", "nosort", "GET", "#"]).unwrap();
+        assert_eq!(plain, Value::Array(["2", "1"].map(bulk).to_vec()));
+    }
+    still_open(&mut client);
+    // On one shard there is nothing to cross.
+    let alone = Stage::shards(1);
+    let mut client = alone.client();
+    client.ask(&["RPUSH", "list", "1"]).unwrap();
+    assert_eq!(client.ask(&["SORT", "list", "GET", "w*"]).unwrap(), Value::Array(vec![Value::Nil]));
+}

@@ -64,7 +64,8 @@ fn the_version_is_one_line() {
     for flag in ["-V", "--version"] {
         let said = ketch(&[flag]);
         assert_eq!(out(&said).lines().count(), 1);
-        assert!(out(&said).starts_with(&format!("ketch {}", env!("CARGO_PKG_VERSION"))));
+        assert!(out(&said).starts_with(&format!("ketch {} (", env!("CARGO_PKG_VERSION"))));
+        assert!(out(&said).contains("rustc 1."), "{}", out(&said));
     }
 }
 
@@ -134,8 +135,14 @@ fn a_password_in_a_file_that_others_can_read_is_warned_about() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new("mode");
     let file = folder.file(&format!("{GOOD}[pool.main.auth]\npassword = \"hunter2\"\n"));
+    let others = [Folder::new("mode-secret"), Folder::new("mode-naming")];
+    let secret = others[0].file("hunter2\n");
+    let naming = others[1].file(&format!("{GOOD}[pool.main.auth]\npassword_file = \"{secret}\"\n"));
     for (mode, warned) in [(0o644, true), (0o640, true), (0o600, false)] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+        let said = ketch(&["check", "-c", &naming]);
+        assert_eq!((code(&said), err(&said).contains("W002")), (0, warned), "{mode:o}");
         let said = ketch(&["check", "-c", &file]);
         assert_eq!((code(&said), err(&said).contains("W002")), (0, warned), "{mode:o}");
         assert!(!err(&said).contains("hunter2"));
@@ -180,6 +187,8 @@ fn where_needs_no_server_when_it_is_offline() {
     assert_eq!(places[0]["hash"], places[1]["hash"]);
     assert!(places[0].get("write").is_none());
     assert_eq!(code(&ketch(&["where", "--offline", "--pool", "x", "-c", &file, "k"])), 2);
+    let empty = ketch(&["where", "--offline", "-c", &file, ""]);
+    assert!(out(&empty).starts_with("\"\"\n  shard  main/"), "{}", out(&empty));
 }
 
 #[test]

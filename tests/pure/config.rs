@@ -170,6 +170,19 @@ fn passwords_come_from_files_and_variables() {
     assert_eq!(pool.users[0].password.expose(), "by-value");
     let by_value: Vec<&str> = checked.secrets_by_value.iter().map(|span| &text[span.clone()]).collect();
     assert_eq!(by_value, ["\"by-value\""]);
+    let files = checked.secret_files.iter().map(|(path, span)| (path.as_str(), &text[span.clone().unwrap()]));
+    assert_eq!(files.collect::<Vec<_>>(), [("/secret", "\"/secret\"")]);
+}
+
+#[test]
+fn a_log_level_is_one_that_there_is() {
+    let with = |level: &str| format!("[log]\nlevel = \"{level}\"\n{SIMPLE}");
+    for level in ["off", "trace", "info,control=debug", "warn, engine = trace"] {
+        assert_eq!(accepted(&with(level), &[]).log.level, level);
+    }
+    for level in ["loud", "Info", "info,", "control=loud", "info,cont rol=debug"] {
+        assert!(told(&with(level), &[]).contains("error[C007]: 'level' cannot be"), "{level}");
+    }
 }
 
 #[test]

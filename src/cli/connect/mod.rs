@@ -143,9 +143,11 @@ impl Asked<'_> {
             Diagnostic::error(Code::UnknownMaster, format!("{who} no master '{}'", shard.master))
                 .at(explain::span(self.text, &shard.master));
         if first.names.is_empty() {
-            return diagnostic.note("it knows none at all").help("add one there: SENTINEL MONITOR");
+            return diagnostic
+                .note(format!("{} knows none at all", at[0].0))
+                .help("add one there: SENTINEL MONITOR");
         }
-        let diagnostic = diagnostic.note(format!("it knows: {}", first.names.join(", ")));
+        let diagnostic = diagnostic.note(format!("known there: {}", first.names.join(", ")));
         match nearest(&shard.master, first.names.iter().map(String::as_str)) {
             Some(meant) => diagnostic.help(format!("did you mean '{meant}'?")),
             None if shard.name == shard.master => diagnostic
@@ -210,6 +212,7 @@ impl Asked<'_> {
         let message = format!("the primary of '{}' goes on taking writes when it is cut off", shard.name);
         self.found.push(
             Diagnostic::warning(Code::NoMinReplicas, message)
+                .at(explain::span(self.text, &shard.master))
                 .note(format!(
                     "min-replicas-to-write is 0 on {address}: what is written there in a split is lost"
                 ))

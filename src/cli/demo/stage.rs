@@ -98,14 +98,14 @@ impl Stage {
         self.with_traffic(|traffic| traffic.verify()).unwrap_or_default()
     }
 
-    /// Requests that Ketch has held so far, from its metrics; `None` if it doesn't tell.
-    pub(crate) fn held(&self) -> Option<u64> {
+    /// Requests to a shard that Ketch has held so far, from its metrics; `None` if it doesn't tell.
+    pub(crate) fn held(&self, shard: &str) -> Option<u64> {
         let mut stream = TcpStream::connect_timeout(&self.status, ASK_LIMIT).ok()?;
         stream.set_read_timeout(Some(ASK_LIMIT)).ok()?;
         stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
-        sum_of(&text, "ketch_held_requests_total")
+        sum_of(&text, "ketch_held_requests_total", &format!("shard=\"{shard}\""))
     }
 
     pub(crate) fn pause_a_replica(&self) {
@@ -314,10 +314,10 @@ fn config_text(group: &Group, [listen, read_only, status]: [SocketAddr; 3]) -> S
 }
 
 /// The sum over all labels of one metric in Prometheus' text format.
-fn sum_of(text: &str, name: &str) -> Option<u64> {
+fn sum_of(text: &str, name: &str, label: &str) -> Option<u64> {
     let value = |line: &str| {
         let rest = line.strip_prefix(name)?;
-        if !rest.starts_with(['{', ' ']) {
+        if !rest.starts_with(['{', ' ']) || !rest.contains(label) {
             return None;
         }
         rest.rsplit(' ').next()?.trim().parse::<f64>().ok()
@@ -333,8 +333,9 @@ mod tests {
     #[test]
     fn a_metric_is_summed_over_its_labels() {
         let text = "# TYPE held_total counter\nheld_total{shard=\"a\"} 3\nheld_total{shard=\"b c\"} 4\nheld_total_x 9\n";
-        assert_eq!(sum_of(text, "held_total"), Some(7));
-        assert_eq!(sum_of("held_total 5\r\n", "held_total"), Some(5));
-        assert_eq!(sum_of(text, "other"), None);
+        assert_eq!(sum_of(text, "held_total", ""), Some(7));
+        assert_eq!(sum_of(text, "held_total", "shard=\"a\""), Some(3));
+        assert_eq!(sum_of("held_total 5\r\n", "held_total", ""), Some(5));
+        assert_eq!(sum_of(text, "other", ""), None);
     }
 }

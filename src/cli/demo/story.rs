@@ -22,7 +22,8 @@ pub(crate) struct Story<'a> {
     missing: u32,
     /// When the measuring of the present window began, and what had been counted then.
     before: Counts,
-    held_before: Option<u64>,
+    /// By shard.
+    held_before: Vec<Option<u64>>,
 }
 
 /// One shard.
@@ -52,7 +53,7 @@ impl<'a> Story<'a> {
             failovers: 0,
             missing: 0,
             before: Counts::default(),
-            held_before: None,
+            held_before: Vec::new(),
         };
         story.start_window();
         story
@@ -165,17 +166,22 @@ impl<'a> Story<'a> {
         let mut counts = self.stage.counts().since(&self.before);
         counts.longest_gap = counted.longest_gap;
         let name = self.stage.group.shards()[shard].name();
-        let held = self.stage.held().zip(self.held_before).map(|(now, then)| now.saturating_sub(then));
+        let before = self.held_before.get(shard).copied().flatten();
+        let held = self.stage.held(name).zip(before).map(|(now, then)| now.saturating_sub(then));
         println!("{}", sentence(name, &counts, held));
         for example in &verdict.examples {
             println!("found     {example}");
         }
-        self.start_window();
+        // Failovers at the same time are measured together: what one of them cost can't be told apart.
+        if self.unfinished().is_empty() {
+            self.start_window();
+        }
     }
 
     fn start_window(&mut self) {
         self.before = self.stage.with_traffic(|traffic| traffic.start_window()).unwrap_or_default();
-        self.held_before = self.stage.held();
+        let shards = self.stage.group.shards().iter();
+        self.held_before = shards.map(|shard| self.stage.held(shard.name())).collect();
     }
 }
 

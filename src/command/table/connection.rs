@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
         .later(CONNECTION_STATE),
     row("client|help", 2, &[LOADING, STALE], &[])
         .doc("5.0.0", "O(1)", "Explains the subcommands of CLIENT.")
-        .later(CONNECTION_STATE),
+        .local(Local::Help),
     row("client|id", 2, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
         .doc("5.0.0", "O(1)", "Tells the number that the server knows this connection by.")
         .local(Local::ClientId),
@@ -46,11 +46,11 @@ pub(super) const ROWS: &[Row] = &[
             "O(N) for N connections",
             "Closes connections chosen by address, id, user or another trait.",
         )
-        .later(CONNECTION_STATE),
+        .later(OTHER_CLIENTS),
     row("client|list", -2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.4.0", "O(N) for N connections", "Describes each connection on a line.")
         .tips(&["nondeterministic_output"])
-        .later(CONNECTION_STATE),
+        .later(OTHER_CLIENTS),
     row("client|no-evict", 3, &[ADMIN, NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
         .doc("7.0.0", "O(1)", "Says whether the connection is spared when clients use too much memory.")
         .later(CONNECTION_STATE),
@@ -64,7 +64,7 @@ pub(super) const ROWS: &[Row] = &[
         .later(CONNECTION_STATE),
     row("client|pause", -3, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("3.0.0", "O(1)", "Makes commands of all clients, or only writes, wait for a while.")
-        .later(CONNECTION_STATE),
+        .later(OTHER_CLIENTS),
     row("client|reply", 3, &[NOSCRIPT, LOADING, STALE, NO_MULTI, ALLOW_BUSY], &[])
         .doc("3.2.0", "O(1)", "Turns replies to this connection off or on, or leaves out the next one.")
         .later(CONNECTION_STATE),
@@ -89,10 +89,10 @@ pub(super) const ROWS: &[Row] = &[
         .later(CONNECTION_STATE),
     row("client|unblock", -3, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("5.0.0", "O(log N) for N connections", "Wakes another client out of a blocking command.")
-        .later(CONNECTION_STATE),
+        .later(OTHER_CLIENTS),
     row("client|unpause", 2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("6.2.0", "O(N) for N paused clients", "Ends a CLIENT PAUSE before its time.")
-        .later(CONNECTION_STATE),
+        .later(OTHER_CLIENTS),
     row("echo", 2, &[LOADING, STALE, FAST], &[])
         .doc("1.0.0", "O(1)", "Sends the argument back.")
         .local(Local::Echo),

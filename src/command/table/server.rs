@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Row] = &[
     row("command|help", 2, &[LOADING, STALE], &[])
         .doc("5.0.0", "O(1)", "Explains the subcommands of COMMAND.")
         .categories_are(&["@connection"])
-        .later(OWN),
+        .local(Local::Help),
     row("command|info", -2, &[LOADING, STALE], &[])
         .doc("2.8.13", "O(N) for N commands", "Describes the given commands, or all.")
         .tips(&["nondeterministic_output_order"])
@@ -125,7 +125,7 @@ pub(super) const ROWS: &[Row] = &[
         .local(Local::ConfigGet),
     row("config|help", 2, &[LOADING, STALE], &[])
         .doc("5.0.0", "O(1)", "Explains the subcommands of CONFIG.")
-        .later(OWN),
+        .local(Local::Help),
     row("config|resetstat", 2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.0.0", "O(1)", "Sets the counters that INFO shows back to 0.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])

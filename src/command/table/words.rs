@@ -28,23 +28,24 @@ pub(super) const WHOLE_POOL: &str = "it concerns the keys of all shards; ask eac
 pub(super) const EVERY_NODE: &str = "it concerns every node; load scripts on each node, or use EVAL";
 pub(super) const CONNECTION_STATE: &str =
     "it is about the state of one connection, and connections are shared";
+pub(super) const OTHER_CLIENTS: &str = "acting on other clients is not built yet";
 pub(super) const WAITING: &str =
     "it counts the replicas of one connection's writes, and connections are shared";
 pub(super) const OTHER_DATABASE: &str = "it moves a key into another database; use COPY or DUMP and RESTORE";
 pub(super) const MONITOR: &str = "it turns a connection into a stream; use it on a node directly";
-pub(super) const ONE_SERVER: &str = "it is about one server; use `ketch node exec` to ask a node";
+pub(super) const ONE_SERVER: &str = "it is about one server; ask a node, at its own address";
 pub(super) const OWN: &str = "it is about this proxy's own parameters; change the configuration file";
-pub(super) const CLUSTER: &str = "this pool is no Redis Cluster; its keys are placed by Ketch";
 pub(super) const SENTINEL: &str = "ask a Sentinel, or connect to Ketch like to a Redis server";
 
 // Never forwarded.
-pub(super) const FAILOVER: &str = "Sentinel decides which node is primary; use `ketch failover`";
+pub(super) const FAILOVER: &str =
+    "Sentinel decides which node is primary; use SENTINEL FAILOVER on a Sentinel";
 pub(super) const REPLICATION: &str = "replicas follow their primary directly; use the address of the node";
-pub(super) const ONE_NODE: &str = "it acts on one node; use `ketch node exec` to reach it on purpose";
+pub(super) const ONE_NODE: &str = "it acts on one node; send it to that node, at its own address";
 pub(super) const ACL: &str =
-    "Ketch has its own users, in the configuration file; use `ketch node exec` for those of a node";
+    "Ketch has its own users, in the configuration file; those of a node are changed at its own address";
 pub(super) const SWAPDB: &str =
-    "connections to all databases are shared; use `ketch node exec` on each primary";
+    "all clients of the database share connections; send it to each primary, at its own address";
 pub(super) const MIGRATE: &str = "it would copy to a server that Ketch doesn't know; use DUMP and RESTORE";
 
 /// A command or subcommand; keys only where it has some.

@@ -125,7 +125,11 @@ impl Check<'_> {
             // Editors and `echo` end a file with a line break that is no part of the password.
             Ok(text) => match text.trim_end_matches(['\r', '\n']) {
                 "" => "it is empty".to_owned(),
-                secret => return Some(Secret::new(secret)),
+                secret => {
+                    let span = fields.place_of(key).and_then(|place| place.span.clone());
+                    self.secret_files.push((path.to_owned(), span));
+                    return Some(Secret::new(secret));
+                }
             },
             Err(problem) => problem,
         };

@@ -42,6 +42,8 @@ pub struct Checked {
     pub warnings: Vec<Diagnostic>,
     /// Where passwords stand in the file by value. Whoever can see the file's mode may warn about it.
     pub secrets_by_value: Vec<core::ops::Range<usize>>,
+    /// The files that passwords came from, and where the configuration names them.
+    pub secret_files: Vec<(String, Option<core::ops::Range<usize>>)>,
 }
 
 /// The check at work.
@@ -52,13 +54,15 @@ struct Check<'a> {
     /// Every address that is listened on so far, and for what.
     bound: Vec<(Address, Place)>,
     secrets_by_value: Vec<core::ops::Range<usize>>,
+    secret_files: Vec<(String, Option<core::ops::Range<usize>>)>,
 }
 
 /// Reads and judges a configuration. `Err` holds every mistake, and the warnings too, in the order of
 /// the file.
 pub fn check(source: &Source<'_>, context: &Context<'_>) -> Result<Checked, Vec<Diagnostic>> {
     let reader = Reader { hashes: context.hashes, distributions: context.distributions, found: Vec::new() };
-    let mut check = Check { source, context, reader, bound: Vec::new(), secrets_by_value: Vec::new() };
+    let (bound, secrets_by_value, secret_files) = (Vec::new(), Vec::new(), Vec::new());
+    let mut check = Check { source, context, reader, bound, secrets_by_value, secret_files };
     let config = check.file();
     let mut found = check.reader.found;
     forget_echoes(source.text, &mut found);
@@ -66,7 +70,8 @@ pub fn check(source: &Source<'_>, context: &Context<'_>) -> Result<Checked, Vec<
     if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         return Err(found);
     }
-    Ok(Checked { config, warnings: found, secrets_by_value: check.secrets_by_value })
+    let Check { secrets_by_value, secret_files, .. } = check;
+    Ok(Checked { config, warnings: found, secrets_by_value, secret_files })
 }
 
 /// A line that is no TOML is told once: what was read of it by half says nothing.

@@ -183,8 +183,8 @@ impl Reader<'_> {
         let diagnostic = Diagnostic::error(Code::UnknownKey, message).place(&entry.key_place);
         let help = if let Some((_, hint)) = FOREIGN.iter().find(|(key, _)| *key == entry.key) {
             hint.replace("NAME", pool_of(title))
-        } else if let Some(other) = sections().into_iter().find(|other| other.row(&entry.key).is_some()) {
-            format!("'{}' belongs {}", entry.key, belongs(other, title))
+        } else if let Some(places) = belongs(&entry.key, title) {
+            format!("'{}' belongs {places}", entry.key)
         } else if let Some(meant) = nearest(&entry.key, section.rows.iter().map(|row| row.key)) {
             format!("did you mean '{meant}'?")
         } else {
@@ -260,12 +260,15 @@ impl Reader<'_> {
     }
 }
 
-/// Where a section's keys stand, with the name of the pool at hand.
-fn belongs(section: &Section, title: &str) -> String {
-    match section.header {
+/// Where a key may stand, with the name of the pool at hand.
+fn belongs(key: &str, title: &str) -> Option<String> {
+    let place = |section: &Section| match section.header {
         "" => "at the top of the file".to_owned(),
         header => format!("in {}", header.replace("NAME", pool_of(title))),
-    }
+    };
+    let places: Vec<String> =
+        sections().into_iter().filter(|section| section.row(key).is_some()).map(place).collect();
+    (!places.is_empty()).then(|| places.join(" or "))
 }
 
 /// The pool's name in a title like `[pool.main.auth]`.

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{Placed, Read, Reader, listed};
 use crate::base::{Address, ByteSize};
-use crate::config::file::Kind;
+use crate::config::file::{Kind, LEVELS};
 use crate::config::suggest::nearest;
 use crate::config::tree::{Node, Place, Value};
 use crate::config::{Code, Diagnostic, duration};
@@ -18,6 +18,7 @@ impl Reader<'_> {
         match kind {
             Kind::Text | Kind::Secret => self.text(key, node).map(Read::Text),
             Kind::Word => self.word(key, node).map(Read::Text),
+            Kind::LogLevel => self.log_level(key, node).map(Read::Text),
             Kind::Integer { min, max } => self.integer(key, node, min, max).map(Read::Integer),
             Kind::Boolean => self.boolean(key, node).map(Read::Boolean),
             Kind::Duration { least } => self.duration(key, node, least).map(Read::Duration),
@@ -64,6 +65,35 @@ impl Reader<'_> {
                     .help("give it a value, or leave the key out"),
             );
             return None;
+        }
+        Some(text)
+    }
+
+    /// A level, or several with commas between, each for a room.
+    fn log_level(&mut self, key: &str, node: &Node) -> Option<String> {
+        let text = self.word(key, node)?;
+        for part in text.split(',') {
+            let (room, level) = part.split_once('=').unwrap_or(("", part));
+            let words = LEVELS.iter().copied();
+            let mut wrong = |what: &str, meant: Option<&str>| {
+                let message = format!("'{key}' cannot be '{text}': {what}");
+                let mut diagnostic = Diagnostic::error(Code::NotAllowed, message).place(&node.place);
+                if let Some(meant) = meant {
+                    diagnostic = diagnostic.help(format!("did you mean \"{meant}\"?"));
+                }
+                self.tell(
+                    diagnostic.help(format!("it takes {}; or ROOM=LEVEL, …", listed(LEVELS.iter().copied()))),
+                );
+            };
+            if !LEVELS.contains(&level.trim()) {
+                wrong(&format!("there is no level '{}'", level.trim()), nearest(level.trim(), words));
+                return None;
+            }
+            let plain = |b: u8| b.is_ascii_lowercase() || b == b'_' || b == b':';
+            if !room.trim().bytes().all(plain) {
+                wrong(&format!("'{}' is no room", room.trim()), None);
+                return None;
+            }
         }
         Some(text)
     }

@@ -45,7 +45,9 @@ impl Engine {
         reply.clear();
         let effect = local::answer(local, &context, Args::new(request, &self.args), &mut reply);
         if let Effect::Refused(label) = effect {
-            self.pools[usize::from(client.pool.0)].counters.own_error(label);
+            let counters = &mut self.pools[usize::from(client.pool.0)].counters;
+            counters.own_error(label);
+            counters.error(&reply);
         }
         if let Some(seq) = self.reserve(id) {
             self.give(id, seq, &reply);

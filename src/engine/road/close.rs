@@ -122,10 +122,12 @@ impl Engine {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.session.protocol_error = true;
         let pool = client.pool;
-        self.pools[usize::from(pool.0)].counters.protocol_error(error.label());
+        let counters = &mut self.pools[usize::from(pool.0)].counters;
+        counters.protocol_error(error.label());
+        let mut reply = Vec::new();
+        crate::resp::error(&mut reply, error.text().as_bytes());
+        counters.error(&reply);
         if let Some(seq) = self.reserve(id) {
-            let mut reply = Vec::new();
-            crate::resp::error(&mut reply, error.text().as_bytes());
             self.give(id, seq, &reply);
         }
         self.close_after_replies(id);

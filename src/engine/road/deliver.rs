@@ -10,7 +10,7 @@ use crate::engine::action::CloseReason;
 use crate::engine::clients::{FLIGHT_MARK, OUTPUT_MARK, Pause};
 use crate::engine::upstreams::{Lane, Large, Owner, State};
 use crate::failover::{self, Fate};
-use crate::resp::{self, ReplyScan};
+use crate::resp::ReplyScan;
 
 impl Engine {
     /// Bytes of a node: each reply that is whole is matched; the beginning of one is kept or passed on.
@@ -198,7 +198,7 @@ impl Engine {
         if reply.first() == Some(&b'-')
             && let Some(c) = self.clients.get(client)
         {
-            self.pools[usize::from(c.pool.0)].counters.node_error(resp::error_code(&reply));
+            self.pools[usize::from(c.pool.0)].counters.error(&reply);
         }
         self.give(client, seq, &reply);
         self.scratch = reply;
@@ -249,7 +249,7 @@ impl Engine {
                 return self.judge_telling(id, front, reply);
             }
             if let Owner::Client { .. } = front.owner {
-                self.pools[usize::from(upstream.pool.0)].counters.node_error(resp::error_code(reply));
+                self.pools[usize::from(upstream.pool.0)].counters.error(reply);
             }
         }
         false

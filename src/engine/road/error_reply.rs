@@ -15,6 +15,7 @@ pub(crate) enum ErrorReply<'a> {
     Timeout { pool: &'a str, shard: &'a str, after: Duration },
     CrossSlot { pool: &'a str },
     CrossShardWrites { pool: &'a str },
+    SortPattern { pool: &'a str },
     ReadOnlyListener { pool: &'a str },
     NoAuth,
     MaxClients,
@@ -36,6 +37,7 @@ impl ErrorReply<'_> {
             ErrorReply::NotApplied { .. } => "NOTAPPLIED",
             ErrorReply::Timeout { .. } => "TIMEOUT",
             ErrorReply::CrossSlot { .. } | ErrorReply::CrossShardWrites { .. } => "CROSSSLOT",
+            ErrorReply::SortPattern { .. } => "sort_pattern",
             ErrorReply::ReadOnlyListener { .. } => "READONLY",
             ErrorReply::NoAuth => "NOAUTH",
             ErrorReply::MaxClients => "max_clients",
@@ -89,6 +91,11 @@ impl Display for ErrorReply<'_> {
                 f,
                 "CROSSSLOT Keys in request don't hash to the same shard, and pool {pool} forbids writes over shards \
                  (cross_shard_writes = false)"
+            ),
+            ErrorReply::SortPattern { pool } => write!(
+                f,
+                "ERR BY and GET of SORT may read keys on other shards of pool {pool}: begin the pattern with the \
+                 hash tag of the key that is sorted"
             ),
             ErrorReply::ReadOnlyListener { pool } => write!(
                 f,

@@ -414,6 +414,7 @@ impl Engine {
         match owner {
             HeldOwner::Client { client, seq } => self.fail(Place { client, seq }, error),
             HeldOwner::Part { client, .. } => {
+                // Counted among all errors once, when the parts are joined.
                 if let Some(c) = self.clients.get(client) {
                     self.pools[usize::from(c.pool.0)].counters.own_error(error.label());
                 }
@@ -435,10 +436,12 @@ impl Engine {
     /// Answers a client's place with an error of Ketch's own.
     pub(super) fn fail(&mut self, place: Place, error: ErrorReply<'_>) {
         let Some(client) = self.clients.get(place.client) else { return };
-        self.pools[usize::from(client.pool.0)].counters.own_error(error.label());
         let mut reply = core::mem::take(&mut self.scratch);
         reply.clear();
         error.write(&mut reply);
+        let counters = &mut self.pools[usize::from(client.pool.0)].counters;
+        counters.own_error(error.label());
+        counters.error(&reply);
         self.give(place.client, place.seq, &reply);
         self.scratch = reply;
     }

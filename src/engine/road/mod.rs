@@ -30,7 +30,7 @@ use super::upstreams::{Expected, Owner};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::command::{self, Found, Handling, Row};
 use crate::config::{ReadPolicy, Route};
-use crate::resp::{RequestScanner, Scanned, Span, inline_to_array};
+use crate::resp::{ProtocolError, RequestScanner, Scanned, Span, inline_to_array};
 use crate::routing;
 use crate::topology::{Gate, HoldReason};
 
@@ -189,6 +189,10 @@ impl Engine {
         let authenticated = client.authenticated;
         let row = match command::find(request, &self.args) {
             Found::Row(row) => row,
+            Found::Unknown if is_http(self.args.first().map_or(&[], |a| a.of(request))) => {
+                self.protocol_error(id, ProtocolError::Http);
+                return Flow::Taken;
+            }
             _ if !authenticated => return self.refuse(id, ErrorReply::NoAuth),
             Found::Unknown => return self.unknown(id, request),
             Found::UnknownSubcommand(container) => {
@@ -245,6 +249,7 @@ impl Engine {
         match self.one_shard(pool, row, request) {
             Ok(shard) => self.forward_to(shard, id, row, request),
             Err(NoShard::Crossed) => self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) }),
+            Err(NoShard::Pattern) => self.refuse(id, ErrorReply::SortPattern { pool: &self.pool_name(pool) }),
             Err(NoShard::Keys(text)) => self.refuse(id, ErrorReply::Keys { text: &text }),
         }
     }
@@ -276,7 +281,16 @@ impl Engine {
         command::keys(row, request, &self.args, &mut self.keys).map_err(|e| NoShard::Keys(e.text()))?;
         let mut shards = self.keys.iter().filter_map(|k| self.args.get(*k as usize)).map(place);
         let Some(first) = shards.next() else { return Ok(ShardId(placement.first() as u16)) };
-        if shards.all(|s| s == first) { Ok(first) } else { Err(NoShard::Crossed) }
+        if !shards.all(|s| s == first) {
+            return Err(NoShard::Crossed);
+        }
+        if matches!(row.name, "sort" | "sort_ro") {
+            let elsewhere = |pattern: &[u8]| placement.pattern(pattern) != Some(usize::from(first.0));
+            if command::sort_patterns(request, &self.args).any(elsewhere) {
+                return Err(NoShard::Pattern);
+            }
+        }
+        Ok(first)
     }
 
     /// A place in the client's order.
@@ -455,8 +469,15 @@ impl Engine {
     }
 }
 
+/// A name that only HTTP has at the beginning of a line; Redis hangs up at these two, too.
+fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
+}
+
 /// Why a request has no one shard.
 pub(super) enum NoShard {
     Crossed,
+    /// SORT would read keys of any shard.
+    Pattern,
     Keys(String),
 }

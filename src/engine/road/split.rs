@@ -23,7 +23,7 @@ impl Engine {
         match self.one_shard(pool, row, request) {
             Ok(shard) => return self.forward_to(shard, id, row, request),
             Err(NoShard::Keys(text)) => return self.refuse(id, ErrorReply::Keys { text: &text }),
-            Err(NoShard::Crossed) => {}
+            Err(NoShard::Crossed | NoShard::Pattern) => {}
         }
         if !row.is_read() {
             if route == Route::Replica {

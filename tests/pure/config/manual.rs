@@ -106,7 +106,7 @@ pub(crate) fn keys() -> String {
 
 fn kind(kind: Kind) -> String {
     match kind {
-        Kind::Text | Kind::Word => "text".into(),
+        Kind::Text | Kind::Word | Kind::LogLevel => "text".into(),
         Kind::Secret => "secret text".into(),
         Kind::Integer { min, max: i64::MAX } => format!("number from {min}"),
         Kind::Integer { min, max } => format!("number, {min} to {max}"),

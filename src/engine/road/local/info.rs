@@ -73,6 +73,7 @@ fn server(lines: &mut Lines, cx: &Context<'_>) {
     lines.line("proxy", "ketch");
     lines.line("ketch_version", env!("CARGO_PKG_VERSION"));
     lines.line("arch_bits", usize::BITS);
+    lines.line("process_id", cx.facts.process_id);
     lines.line("tcp_port", cx.listener.address.port);
     lines.line("server_time_usec", cx.wall.as_micros());
     lines.line("uptime_in_seconds", uptime);
@@ -134,14 +135,10 @@ fn cluster(lines: &mut Lines, _: &Context<'_>) {
 
 fn ketch(lines: &mut Lines, cx: &Context<'_>) {
     let pool = cx.pool;
-    let route = match cx.listener.route {
-        Route::Auto => "auto",
-        Route::Primary => "primary",
-        Route::Replica => "replica",
-    };
+    lines.line("name", &cx.facts.name);
     lines.line("pool", &pool.config.name);
     lines.line("listener", &cx.listener.address);
-    lines.line("route", route);
+    lines.line("route", cx.listener.route.label());
     lines.line("topology_epoch", cx.topology.epoch);
     lines.line("workers", cx.facts.workers.len());
     lines.line("draining", u8::from(cx.facts.draining.load(Ordering::Relaxed)));

@@ -6,7 +6,7 @@
 //! Texts of errors are Redis's own, since clients look for them.
 //!
 //! One file a family: `hello`, `auth`, `client_cmd`, `command_cmd` (with `command_docs` and `describe`),
-//! `info`, `config_cmd`, `role`, `simple`. `refusal` has every error, `glob` Redis's patterns.
+//! `info`, `config_cmd`, `help`, `role`, `simple`. `refusal` has every error, `glob` Redis's patterns.
 
 mod auth;
 mod client_cmd;
@@ -16,6 +16,7 @@ mod config_cmd;
 mod describe;
 mod glob;
 mod hello;
+mod help;
 mod info;
 mod refusal;
 mod role;
@@ -148,7 +149,7 @@ fn choose<'a>(local: Local, cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>)
         Local::Select => simple::select(cx, args, out),
         Local::Lolwut => simple::lolwut(out),
         Local::Time => simple::time(cx, out),
-        Local::Readonly | Local::Readwrite => Err(Refusal::NoCluster),
+        Local::NoCluster => Err(Refusal::NoCluster),
         Local::Auth => auth::auth(cx, args, out),
         Local::Hello => hello::hello(cx, args, out),
         Local::ClientSetname => client_cmd::setname(args, out),
@@ -163,6 +164,7 @@ fn choose<'a>(local: Local, cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>)
         Local::CommandGetkeys => command_cmd::getkeys(args, out),
         Local::CommandGetkeysandflags => command_cmd::getkeysandflags(args, out),
         Local::CommandDocs => command_docs::docs(args, out),
+        Local::Help => help::help(args, out),
         Local::Info => info::info(cx, args, out),
         Local::ConfigGet => config_cmd::get(cx, args, out),
         Local::Role => role::role(cx, out),

@@ -73,7 +73,7 @@ mod tests {
         let text = "-ERR wrong number of arguments for 'ping' command\r\n";
         fixture.check_error(Local::Ping, "PING a b", text, "arity");
         fixture.check_error(
-            Local::Readonly,
+            Local::NoCluster,
             "READONLY",
             "-ERR This instance has cluster support",
             "no_cluster",

@@ -128,7 +128,7 @@ impl Stage {
 
     /// The shard that a key belongs to.
     pub(crate) fn shard_of(&self, key: &str) -> usize {
-        self.placement.shard(key.as_bytes(), 0)
+        self.placement.shard(key.as_bytes(), || 0)
     }
 
     /// Different keys of one shard; the same ones each time.

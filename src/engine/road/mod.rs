@@ -22,11 +22,11 @@ pub(crate) use hold::{HeldOwner, Hold};
 
 use self::error_reply::ErrorReply;
 use self::hold::Why;
-use super::Engine;
 use super::action::{Action, Party};
 use super::clients::replies::Seq;
 use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause, Place};
 use super::upstreams::{Expected, Owner};
+use super::{Engine, next_random};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::command::{self, Found, Handling, Row};
 use crate::config::{ReadPolicy, Route};
@@ -266,9 +266,13 @@ impl Engine {
 
     /// The shard of a request's keys; the first in placement order where it has none.
     fn one_shard(&mut self, pool: PoolId, row: &Row, request: &[u8]) -> Result<ShardId, NoShard> {
-        let random = super::next_random(&mut self.random);
         let placement = &self.topology.pool(pool).placement;
-        let place = |span: &Span| ShardId(placement.shard(span.of(request), random) as u16);
+        let mut random = None;
+        // One number a request: with distribution `random` all its keys go to one shard.
+        let mut place = |span: &Span| {
+            let random = || *random.get_or_insert_with(|| next_random(&mut self.random));
+            ShardId(placement.shard(span.of(request), random) as u16)
+        };
         if let Some(span) = row.single_key().and_then(|i| self.args.get(i)) {
             return Ok(place(span));
         }
@@ -350,13 +354,9 @@ impl Engine {
         let pick = if is_read {
             let in_flight =
                 |i: usize| self.upstreams.get(routes.replicas[i]).map_or(usize::MAX, |u| u.expected.len());
-            routing::pick(
-                reads,
-                routes.primary.is_some(),
-                routes.replicas.len(),
-                in_flight,
-                super::next_random(&mut self.random),
-            )
+            routing::pick(reads, routes.primary.is_some(), routes.replicas.len(), in_flight, || {
+                next_random(&mut self.random)
+            })
         } else {
             routing::Pick::Primary
         };

@@ -54,8 +54,7 @@ impl Engine {
         self.parts.clear();
         let placement = &self.topology.pool(pool).placement;
         for key in self.args.iter().skip(1).step_by(step) {
-            let random = next_random(&mut self.random);
-            let shard = placement.shard(key.of(request), random) as u16;
+            let shard = placement.shard(key.of(request), || next_random(&mut self.random)) as u16;
             let part = match self.parts.iter().position(|(s, _)| *s == shard) {
                 Some(part) => part,
                 None => {

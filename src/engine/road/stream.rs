@@ -70,8 +70,8 @@ impl Engine {
         // Only rows whose one key has a fixed place: others might have more keys behind.
         let key = row.single_key().filter(|key| *key < large)?;
         let span = *self.args.get(key)?;
-        let random = next_random(&mut self.random);
-        Some(ShardId(self.topology.pool(pool).placement.shard(span.of(bytes), random) as u16))
+        let placement = &self.topology.pool(pool).placement;
+        Some(ShardId(placement.shard(span.of(bytes), || next_random(&mut self.random)) as u16))
     }
 
     /// Streams that wait: for their road, or for an upstream.

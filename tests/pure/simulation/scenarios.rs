@@ -55,19 +55,19 @@ fn to_node(world: &World, node: usize) -> UpstreamId {
 /// The first key of that prefix that lies on a shard.
 fn key_on(world: &World, prefix: &str, shard: usize) -> String {
     let placement = &world.topology.pools[0].placement;
-    (0..).map(|n| format!("{prefix}{n}")).find(|key| placement.shard(key.as_bytes(), 0) == shard).unwrap()
+    (0..).map(|n| format!("{prefix}{n}")).find(|key| placement.shard(key.as_bytes(), || 0) == shard).unwrap()
 }
 
 /// Puts the large values of `big0` and `big1` where the test wants them: one key a shard.
 fn large_on(world: &mut World, shard: usize) -> String {
     let index = 2;
     let key = format!("big{index}");
-    let at = world.topology.pools[0].placement.shard(key.as_bytes(), 0);
+    let at = world.topology.pools[0].placement.shard(key.as_bytes(), || 0);
     if at == shard {
         return key;
     }
     let other = (0..super::model::BIG.len())
-        .find(|i| world.topology.pools[0].placement.shard(format!("big{i}").as_bytes(), 0) == shard);
+        .find(|i| world.topology.pools[0].placement.shard(format!("big{i}").as_bytes(), || 0) == shard);
     format!("big{}", other.expect("each shard has a large value"))
 }
 

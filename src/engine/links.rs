@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::action::{Action, CloseReason, Lost, Party};
-use super::counters::{Counters, NodeCounters};
+use super::counters::{Counters, NodeCounters, UpstreamCounters};
 use super::upstreams::{Lane, State, Upstream};
 use super::{Engine, clients::Pause, next_random};
 use crate::base::{NodeId, PoolId, ShardId, Time, UpstreamId};
@@ -210,8 +210,8 @@ impl Engine {
 
     /// Makes an upstream, unless its node is waited for or has as many as it may.
     pub(super) fn connect(&mut self, pool: PoolId, node: NodeId, lane: Lane) -> Option<UpstreamId> {
-        let config = &self.topology.pool(pool).config;
-        let (limit, within) = (config.limits.max_upstreams, config.timeouts.connect);
+        let snapshot = Arc::clone(self.topology.pool(pool));
+        let (limit, within) = (snapshot.config.limits.max_upstreams, snapshot.config.timeouts.connect);
         let link = self.pools[usize::from(pool.0)].links.get(&node)?;
         // Streams and slow readers of large replies must leave room for everybody's upstream.
         let room = if lane == Lane::Shared && link.shared.is_none() { limit + RESERVED } else { limit };
@@ -219,7 +219,7 @@ impl Engine {
             self.close_spare(pool, node, lane);
         }
         let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
-        let to = link.to?;
+        let (to, to_node) = (link.to?, snapshot.node(node)?);
         if link.retry_at.is_some_and(|at| at > self.now) {
             return None;
         }
@@ -233,7 +233,8 @@ impl Engine {
         link.retry_at = None;
         link.count += 1;
         link.counters.connections.set(link.count as i64);
-        let upstream = Upstream::new(pool, link.shard, node, lane, self.now);
+        let counters = UpstreamCounters::new(&self.registry, &snapshot, to_node);
+        let upstream = Upstream::new(pool, link.shard, node, lane, self.now, counters);
         let id = self.upstreams.insert(upstream);
         self.actions.push_back(Action::Connect { upstream: id, to, within });
         Some(id)
@@ -442,7 +443,6 @@ impl PoolState {
 
 impl Link {
     fn new(registry: &crate::metrics::Registry, pool: &Pool, node: &Node) -> Link {
-        let shard = &pool.shard(node.shard).name;
         Link {
             shard: node.shard,
             to: node.socket,
@@ -453,7 +453,7 @@ impl Link {
             failures: 0,
             retry_at: None,
             told_failure: false,
-            counters: NodeCounters::new(registry, &pool.config.name, shard, &node.address.to_string()),
+            counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
         }
     }
 

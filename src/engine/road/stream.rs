@@ -111,8 +111,8 @@ impl Engine {
             upstream.last_byte = self.now;
             if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&upstream.node) {
                 link.bulk.retain(|other| *other != upstream_id);
-                link.counters.requests.inc();
             }
+            upstream.counters.requests.inc();
         }
         if let Some(client) = self.clients.get_mut(id) {
             client.roads.add(shard, upstream_id);
@@ -229,9 +229,7 @@ impl Engine {
     /// Output of an upstream has gone out.
     pub(in crate::engine) fn wrote_to_upstream(&mut self, id: UpstreamId, n: usize) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        if let Some(link) = self.pools[usize::from(upstream.pool.0)].links.get(&upstream.node) {
-            link.counters.sent.add(n as u64);
-        }
+        upstream.counters.sent.add(n as u64);
         upstream.out.wrote(n);
         if upstream.lane == Lane::Bulk && upstream.expected.front().is_some_and(|e| e.streamed) {
             upstream.out.forget_written(&mut self.buffers);

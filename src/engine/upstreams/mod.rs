@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 
 use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
 use crate::engine::buffers::BufferPool;
+use crate::engine::counters::UpstreamCounters;
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
 pub(crate) use replay::Replay;
@@ -89,10 +90,18 @@ pub(crate) struct Upstream {
     pub(crate) feeder: Option<ClientId>,
     pub(crate) dirty: bool,
     pub(crate) reading: bool,
+    pub(crate) counters: UpstreamCounters,
 }
 
 impl Upstream {
-    pub(crate) fn new(pool: PoolId, shard: ShardId, node: NodeId, lane: Lane, now: Time) -> Upstream {
+    pub(crate) fn new(
+        pool: PoolId,
+        shard: ShardId,
+        node: NodeId,
+        lane: Lane,
+        now: Time,
+        counters: UpstreamCounters,
+    ) -> Upstream {
         Upstream {
             pool,
             shard,
@@ -117,6 +126,7 @@ impl Upstream {
             feeder: None,
             dirty: false,
             reading: true,
+            counters,
         }
     }
 

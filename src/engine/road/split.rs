@@ -81,7 +81,7 @@ impl Engine {
         let Some(seq) = self.reserve(id) else { return };
         let parts = core::mem::take(&mut self.parts);
         let shards = core::mem::take(&mut self.shards);
-        let gather = self.gathers.begin(id, seq, row.id(), join, row.is_read(), parts.len());
+        let gather = self.gathers.begin(id, seq, join, row.is_read(), parts.len());
         if join == Join::Elements
             && let Some(g) = self.gathers.get_mut(gather)
         {
@@ -129,7 +129,7 @@ impl Engine {
         }
         let join = if row.reply == ReplyPolicy::AggSum { Join::Sum } else { Join::AllSucceeded };
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
-        let gather = self.gathers.begin(id, seq, row.id(), join, row.is_read(), shards);
+        let gather = self.gathers.begin(id, seq, join, row.is_read(), shards);
         for shard in 0..shards {
             let owner = HeldOwner::Part { client: id, seq, gather, part: shard as u32 };
             self.send(owner, pool, ShardId(shard as u16), row, request, 0);

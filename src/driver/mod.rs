@@ -291,7 +291,7 @@ impl Worker {
 
     fn broken(&mut self, party: Party) {
         match party {
-            Party::Client(id) => self.engine.client_lost(id, Lost::Closed),
+            Party::Client(id) => self.engine.client_lost(id),
             Party::Upstream(id) => self.engine.upstream_lost(id, Lost::Closed),
         }
     }
@@ -424,7 +424,7 @@ impl Worker {
         let id = self.engine.client_opened(listener, peer);
         let token = Token(CLIENT << KIND | id.index as usize);
         if self.sockets.clients.insert(id, socket, self.poll.registry(), token).is_err() {
-            return self.engine.client_lost(id, Lost::Closed);
+            return self.engine.client_lost(id);
         }
         // A transform may have the first word.
         self.write(Party::Client(id));

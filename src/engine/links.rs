@@ -123,7 +123,7 @@ impl Engine {
     fn leave_deposed(&mut self, pool: &Pool) {
         for node in pool.nodes.iter().filter(|node| node.role == Role::Deposed) {
             for id in self.upstreams_of(pool.id, node.id) {
-                self.lose(id, CloseReason::Deposed, Fate::Deposed);
+                self.lose(id, CloseReason::Deposed);
             }
         }
         for shard in &pool.shards {
@@ -133,7 +133,7 @@ impl Engine {
                 && was != is
             {
                 for id in self.upstreams_of(pool.id, was) {
-                    self.lose(id, CloseReason::Deposed, Fate::Deposed);
+                    self.lose(id, CloseReason::Deposed);
                 }
             }
         }
@@ -147,7 +147,7 @@ impl Engine {
                 continue;
             }
             if upstream.expected.is_empty() || !upstream.is_ready() {
-                self.lose(id, CloseReason::Removed, Fate::Lost);
+                self.lose(id, CloseReason::Removed);
             } else {
                 upstream.state = State::Draining;
                 self.unlink(id);
@@ -248,7 +248,7 @@ impl Engine {
             Lane::Bulk => link.spare.pop(),
         };
         if let Some(id) = idle {
-            self.lose(id, CloseReason::Spare, Fate::Lost);
+            self.lose(id, CloseReason::Spare);
         }
     }
 
@@ -286,10 +286,9 @@ impl Engine {
             return;
         }
         upstream.private = true;
-        let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
+        let (pool, node) = (upstream.pool, upstream.node);
         self.unlink(id);
         self.connect_shared(pool, node);
-        self.reroute(pool, shard);
     }
 
     /// A private or draining upstream owes nothing any more, a bulk one has done its request.
@@ -297,7 +296,7 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
         if upstream.state == State::Draining {
-            return self.lose(id, CloseReason::Removed, Fate::Lost);
+            return self.lose(id, CloseReason::Removed);
         }
         upstream.private = false;
         let lane = upstream.lane;
@@ -318,7 +317,7 @@ impl Engine {
                 self.wake_streams();
             }
         } else {
-            self.lose(id, CloseReason::Spare, Fate::Lost);
+            self.lose(id, CloseReason::Spare);
         }
     }
 
@@ -342,11 +341,12 @@ impl Engine {
             Lost::Closed => CloseReason::Lost,
             Lost::Connect | Lost::ConnectTimeout => CloseReason::Connect,
         };
-        self.lose(id, reason, Fate::Lost);
+        self.lose(id, reason);
     }
 
     /// Ends an upstream: each request on it gets its verdict, in order; then another one is made.
-    pub(super) fn lose(&mut self, id: UpstreamId, reason: CloseReason, fate: Fate<'_>) {
+    pub(super) fn lose(&mut self, id: UpstreamId, reason: CloseReason) {
+        let fate = if reason == CloseReason::Deposed { Fate::Deposed } else { Fate::Lost };
         self.unlink(id);
         let Some(mut upstream) = self.upstreams.remove(id) else { return };
         let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);

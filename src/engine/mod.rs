@@ -231,7 +231,7 @@ impl Engine {
     }
 
     /// A client's connection broke.
-    pub fn client_lost(&mut self, id: ClientId, _lost: Lost) {
+    pub fn client_lost(&mut self, id: ClientId) {
         self.close_client(id, CloseReason::Lost);
     }
 

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::engine::action::{CloseReason, Party};
 use crate::engine::clients::{FLIGHT_MARK, OUTPUT_MARK, Pause};
 use crate::engine::upstreams::{Lane, Large, Owner, State};
-use crate::failover::{self, Fate};
+use crate::failover;
 use crate::resp::{self, ReplyScan};
 
 impl Engine {
@@ -42,7 +42,7 @@ impl Engine {
                     self.piece(id, &bytes[at..]);
                     break;
                 }
-                ReplyScan::Error(_) => return self.lose(id, CloseReason::BadReply, Fate::Lost),
+                ReplyScan::Error(_) => return self.lose(id, CloseReason::BadReply),
             }
         }
         self.drained(id);
@@ -100,7 +100,7 @@ impl Engine {
                 self.answer_owner(owner, reply);
             }
         }
-        self.lose(id, CloseReason::BadReply, Fate::Lost);
+        self.lose(id, CloseReason::BadReply);
     }
 
     /// A part's reply is one less that its client is owed on that road.

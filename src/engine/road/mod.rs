@@ -24,7 +24,7 @@ use self::error_reply::ErrorReply;
 use self::hold::Why;
 use super::action::{Action, Party};
 use super::clients::replies::Seq;
-use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause, Place};
+use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause};
 use super::upstreams::{Expected, Lane, Owner};
 use super::{Engine, next_random};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
@@ -452,7 +452,7 @@ impl Engine {
     /// Answers the request at hand with an error of Ketch's own.
     pub(super) fn refuse(&mut self, id: ClientId, error: ErrorReply<'_>) -> Flow {
         if let Some(seq) = self.reserve(id) {
-            self.fail(Place { client: id, seq }, error);
+            self.fail_owner(HeldOwner::Client { client: id, seq }, error);
         }
         Flow::Taken
     }

@@ -141,6 +141,14 @@ impl Upstream {
         self.state == State::Ready { primary: true }
     }
 
+    /// Whose reply comes next, if it is the whole reply to a client's request.
+    pub(crate) fn front_client(&self) -> Option<ClientId> {
+        match self.expected.front()?.owner {
+            Owner::Client { client, .. } => Some(client),
+            Owner::Part { .. } | Owner::Own(_) | Owner::Nobody => None,
+        }
+    }
+
     /// ROLE has been asked and not been answered.
     pub(crate) fn asks_role(&self) -> bool {
         self.expected.iter().any(|e| e.owner == Owner::Own(Step::Role))

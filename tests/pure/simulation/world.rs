@@ -228,7 +228,7 @@ impl World {
     }
 
     pub(crate) fn cut_client(&mut self, site: usize, id: ClientId) {
-        self.sites[site].engine.client_lost(id, Lost::Closed);
+        self.sites[site].engine.client_lost(id);
     }
 
     // Nodes.

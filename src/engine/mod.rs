@@ -366,11 +366,3 @@ impl Engine {
         }
     }
 }
-
-/// The next number of the engine's own generator (xorshift64; G. Marsaglia, "Xorshift RNGs", 2003).
-fn next_random(state: &mut u64) -> u32 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    (*state >> 16) as u32
-}

@@ -54,6 +54,7 @@ fn less_busy(replicas: usize, in_flight: impl Fn(usize) -> usize, random: u32) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::next_random;
 
     const NOBODY_BUSY: fn(usize) -> usize = |_| 0;
 
@@ -79,12 +80,7 @@ mod tests {
     #[test]
     fn every_node_gets_its_share_and_the_busy_one_less() {
         let mut state = 88_172_645_463_325_252u64;
-        let mut random = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 16) as u32
-        };
+        let mut random = || next_random(&mut state);
         let mut picked = [0; 4];
         for _ in 0..40_000 {
             match pick(ReadPolicy::Any, true, 3, |i| if i == 0 { 9 } else { 1 }, &mut random) {

@@ -22,12 +22,12 @@ pub(crate) use hold::{HeldOwner, Hold};
 
 use self::error_reply::ErrorReply;
 use self::hold::Why;
+use super::Engine;
 use super::action::{Action, Party};
 use super::clients::replies::Seq;
 use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause};
 use super::upstreams::{Expected, Lane, Owner};
-use super::{Engine, next_random};
-use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
+use crate::base::{ClientId, PoolId, ShardId, UpstreamId, next_random};
 use crate::command::{self, Found, Handling, Row};
 use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, Scanned, Span, inline_to_array};

@@ -4,9 +4,9 @@ use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::gather::Join;
 use super::{Flow, NoShard};
-use crate::base::{ClientId, PoolId, ShardId};
+use crate::base::{ClientId, PoolId, ShardId, next_random};
 use crate::command::{ReplyPolicy, Row, Split};
-use crate::engine::{Engine, next_random};
+use crate::engine::Engine;
 use crate::resp::{self, Span};
 
 impl Engine {

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::large::LARGE;
-use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
+use crate::base::{ClientId, PoolId, ShardId, UpstreamId, next_random};
 use crate::command::{self, Found, Handling, Row, RowId};
 use crate::config::Route;
+use crate::engine::Engine;
 use crate::engine::action::CloseReason;
 use crate::engine::clients::{Pause, Stream, StreamTo};
 use crate::engine::upstreams::{Expected, Lane, Owner};
-use crate::engine::{Engine, next_random};
 use crate::resp::{ProtocolError, RequestScanner, TailScan};
 
 /// Above this an upstream that a request is streamed to gets no more until half of it was written.

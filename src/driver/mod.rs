@@ -189,7 +189,7 @@ impl Worker {
         let connects = self.connecting.iter().map(|(_, at)| *at);
         let others = self.facts.stop_at().into_iter().chain(self.lingering.deadline());
         let deadline = connects.chain(self.engine.deadline()).chain(rests).chain(others).min();
-        // Rounded up: waking before the deadline would turn for nothing.
+        // mio rounds it up to milliseconds: waking before the deadline would be a turn for nothing.
         deadline.map_or(LONGEST_SLEEP, |at| at.since(now(self.origin))).min(LONGEST_SLEEP)
     }
 
@@ -203,23 +203,22 @@ impl Worker {
             LISTENER => self.accept(index),
             LINGERING => self.lingering.write(index),
             CLIENT => {
-                let Some((id, socket)) = self.sockets.clients.at(index) else { return };
-                let ready = ready(socket, event, &mut self.readable, Party::Client(id));
-                if ready {
-                    self.write(Party::Client(id));
-                }
+                let Some((id, _)) = self.sockets.clients.at(index) else { return };
+                self.ready(Party::Client(id), event);
             }
             _ => {
                 let Some((id, socket)) = self.sockets.upstreams.at(index) else { return };
-                if socket.connecting && !self.connected(id) {
-                    return;
-                }
-                let Some(socket) = self.sockets.upstreams.get(id) else { return };
-                let ready = ready(socket, event, &mut self.readable, Party::Upstream(id));
-                if ready {
-                    self.write(Party::Upstream(id));
+                if !socket.connecting || self.connected(id) {
+                    self.ready(Party::Upstream(id), event);
                 }
             }
+        }
+    }
+
+    fn ready(&mut self, party: Party, event: &mio::event::Event) {
+        let Some(socket) = self.sockets.get(party) else { return };
+        if ready(socket, event, &mut self.readable, party) {
+            self.write(party);
         }
     }
 
@@ -463,7 +462,7 @@ fn ready(socket: &mut Socket, event: &mio::event::Event, readable: &mut Vec<Part
 }
 
 fn now(origin: Instant) -> Time {
-    Time::from_nanos(u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    Time::ZERO + origin.elapsed()
 }
 
 /// What every socket is watched for.

@@ -115,12 +115,7 @@ impl Server {
             }
             tokio::spawn(control::run(publisher, observations, sender, origin, stopped))
         };
-        for pool in &config.pools {
-            for listener in &pool.listeners {
-                let (address, pool) = (&listener.address, pool.name.as_str());
-                tracing::info!(event = "listener.ready", %address, pool, route = ?listener.route, "serving");
-            }
-        }
+        tell_listeners(&config);
         Ok(Server { runtime, origin, facts, mailboxes, workers, stop, control, shutdown: config.shutdown })
     }
 
@@ -209,6 +204,15 @@ fn join(workers: Vec<std::thread::JoinHandle<std::io::Result<()>>>) -> bool {
         }
     }
     clean
+}
+
+fn tell_listeners(config: &Config) {
+    for pool in &config.pools {
+        for listener in &pool.listeners {
+            let (address, pool) = (&listener.address, pool.name.as_str());
+            tracing::info!(event = "listener.ready", %address, pool, route = ?listener.route, "serving");
+        }
+    }
 }
 
 fn wake_on_publish(reader: &Reader, mailboxes: &Arc<[Mailbox]>) {

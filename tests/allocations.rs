@@ -164,7 +164,7 @@ fn pipeline() -> (Vec<u8>, Vec<Vec<u8>>) {
     let (mut requests, mut replies) = (Vec::new(), vec![Vec::new(); SHARDS]);
     for n in 0..64 {
         let key = format!("key:{n}");
-        let reply = &mut replies[placement.shard(key.as_bytes(), 0)];
+        let reply = &mut replies[placement.shard(key.as_bytes(), || 0)];
         if n % 3 == 0 {
             command(&mut requests, &["SET", &key, "a value of some length"]);
             reply.extend_from_slice(b"+OK\r\n");
@@ -182,7 +182,7 @@ fn split() -> (Vec<u8>, Vec<Vec<u8>>) {
     let keys: Vec<String> = (0..16).map(|n| format!("key:{n}")).collect();
     let words: Vec<&str> = core::iter::once("MGET").chain(keys.iter().map(String::as_str)).collect();
     command(&mut requests, &words);
-    keys.iter().for_each(|key| counts[placement.shard(key.as_bytes(), 0)] += 1);
+    keys.iter().for_each(|key| counts[placement.shard(key.as_bytes(), || 0)] += 1);
     assert!(counts.iter().all(|count| *count > 0), "it is a split");
     let reply = |count: &usize| [format!("*{count}\r\n").as_bytes(), &b"$1\r\nv\r\n".repeat(*count)].concat();
     (requests, counts.iter().map(reply).collect())

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::base::next_random;
+
 /// Doubles from `first` to `last`; each wait is shortened by up to a half at random, so that those who
 /// lost the same peer do not all come back in the same moment.
 pub(super) struct Backoff {
@@ -14,7 +16,7 @@ pub(super) struct Backoff {
 impl Backoff {
     /// `seed` makes the waits of one task differ from another's.
     pub(super) fn new(first: Duration, last: Duration, seed: u64) -> Backoff {
-        // Zero is the one state that xorshift never leaves.
+        // Zero is the one state that the generator never leaves.
         Backoff { first, last, next: first, random: seed | 1 }
     }
 
@@ -26,12 +28,7 @@ impl Backoff {
     pub(super) fn wait(&mut self) -> Duration {
         let whole = self.next;
         self.next = (whole * 2).min(self.last);
-        // Marsaglia's xorshift64: evenness is all that is needed here.
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        let part = u32::try_from(self.random % 512).expect("a number below 512");
-        whole - whole / 1024 * part
+        whole - whole / 1024 * (next_random(&mut self.random) % 512)
     }
 }
 

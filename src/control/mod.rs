@@ -77,7 +77,7 @@ struct Told {
 
 impl Told {
     fn now(&self) -> Time {
-        Time::from_nanos(u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
+        Time::ZERO + self.origin.elapsed()
     }
 
     /// Waits for room; an error only means that the loop has ended, as this task is about to.

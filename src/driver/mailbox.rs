@@ -22,10 +22,14 @@ pub(crate) fn mailboxes(workers: usize) -> Arc<[Mailbox]> {
 }
 
 impl Mailbox {
+    /// Mail wakes this worker from now on.
+    ///
+    /// # Errors
+    /// When the kernel gives no descriptor, or the mailbox is another worker's.
     pub(super) fn attach(&self, registry: &Registry, token: Token) -> io::Result<()> {
         let waker = Waker::new(registry, token)?;
-        let _ = self.waker.set(waker);
-        Ok(())
+        // A second worker on one mailbox would take the first one's clients.
+        self.waker.set(waker).map_err(|_| io::ErrorKind::AlreadyExists.into())
     }
 
     /// Ends the worker's sleep: there is a new topology, or the process drains.

@@ -189,7 +189,7 @@ impl Worker {
         let connects = self.connecting.iter().map(|(_, at)| *at);
         let others = self.facts.stop_at().into_iter().chain(self.lingering.deadline());
         let deadline = connects.chain(self.engine.deadline()).chain(rests).chain(others).min();
-        // Rounded up: waking before the deadline would turn for nothing.
+        // mio rounds it up to milliseconds: waking before the deadline would be a turn for nothing.
         deadline.map_or(LONGEST_SLEEP, |at| at.since(now(self.origin))).min(LONGEST_SLEEP)
     }
 
@@ -203,23 +203,22 @@ impl Worker {
             LISTENER => self.accept(index),
             LINGERING => self.lingering.write(index),
             CLIENT => {
-                let Some((id, socket)) = self.sockets.clients.at(index) else { return };
-                let ready = ready(socket, event, &mut self.readable, Party::Client(id));
-                if ready {
-                    self.write(Party::Client(id));
-                }
+                let Some((id, _)) = self.sockets.clients.at(index) else { return };
+                self.ready(Party::Client(id), event);
             }
             _ => {
                 let Some((id, socket)) = self.sockets.upstreams.at(index) else { return };
-                if socket.connecting && !self.connected(id) {
-                    return;
-                }
-                let Some(socket) = self.sockets.upstreams.get(id) else { return };
-                let ready = ready(socket, event, &mut self.readable, Party::Upstream(id));
-                if ready {
-                    self.write(Party::Upstream(id));
+                if !socket.connecting || self.connected(id) {
+                    self.ready(Party::Upstream(id), event);
                 }
             }
+        }
+    }
+
+    fn ready(&mut self, party: Party, event: &mio::event::Event) {
+        let Some(socket) = self.sockets.get(party) else { return };
+        if ready(socket, event, &mut self.readable, party) {
+            self.write(party);
         }
     }
 
@@ -291,7 +290,7 @@ impl Worker {
 
     fn broken(&mut self, party: Party) {
         match party {
-            Party::Client(id) => self.engine.client_lost(id, Lost::Closed),
+            Party::Client(id) => self.engine.client_lost(id),
             Party::Upstream(id) => self.engine.upstream_lost(id, Lost::Closed),
         }
     }
@@ -424,7 +423,7 @@ impl Worker {
         let id = self.engine.client_opened(listener, peer);
         let token = Token(CLIENT << KIND | id.index as usize);
         if self.sockets.clients.insert(id, socket, self.poll.registry(), token).is_err() {
-            return self.engine.client_lost(id, Lost::Closed);
+            return self.engine.client_lost(id);
         }
         // A transform may have the first word.
         self.write(Party::Client(id));
@@ -463,7 +462,7 @@ fn ready(socket: &mut Socket, event: &mio::event::Event, readable: &mut Vec<Part
 }
 
 fn now(origin: Instant) -> Time {
-    Time::from_nanos(u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    Time::ZERO + origin.elapsed()
 }
 
 /// What every socket is watched for.

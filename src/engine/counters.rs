@@ -6,7 +6,7 @@ use crate::base::NodeId;
 use crate::command::{self, Flags, Handling, Row};
 use crate::metrics::{Counter, Counters as Cells, Gauge, Registry, catalog};
 use crate::resp;
-use crate::topology::{ListenerInfo, Pool, Topology};
+use crate::topology::{ListenerInfo, Node, Pool, Topology};
 
 pub(crate) struct Counters {
     registry: Registry,
@@ -34,10 +34,15 @@ pub(crate) struct ShardCounters {
 
 /// What a worker counts of one node.
 pub(crate) struct NodeCounters {
-    pub(crate) requests: Counter,
     pub(crate) timeouts: Counter,
     pub(crate) connect_errors: Counter,
     pub(crate) connections: Gauge,
+}
+
+/// What is counted with each request: in each upstream's own cells of its node's series, so that nothing
+/// has to be looked up for it.
+pub(crate) struct UpstreamCounters {
+    pub(crate) requests: Counter,
     pub(crate) sent: Counter,
     pub(crate) received: Counter,
 }
@@ -147,14 +152,23 @@ fn class(row: &Row) -> &'static str {
 }
 
 impl NodeCounters {
-    pub(crate) fn new(registry: &Registry, pool: &str, shard: &str, node: &str) -> NodeCounters {
+    pub(crate) fn new(registry: &Registry, pool: &str, node: &str) -> NodeCounters {
         NodeCounters {
-            requests: registry.counter(&catalog::NODE_REQUESTS_TOTAL, &[pool, shard, node]),
             timeouts: registry.counter(&catalog::REQUEST_TIMEOUTS_TOTAL, &[pool, node]),
             connect_errors: registry.counter(&catalog::CONNECT_ERRORS_TOTAL, &[pool, node]),
             connections: registry.gauge(&catalog::NODE_CONNECTIONS, &[pool, node]),
-            sent: registry.counter(&catalog::NODE_SENT_BYTES_TOTAL, &[pool, shard, node]),
-            received: registry.counter(&catalog::NODE_RECEIVED_BYTES_TOTAL, &[pool, shard, node]),
+        }
+    }
+}
+
+impl UpstreamCounters {
+    pub(crate) fn new(registry: &Registry, pool: &Pool, node: &Node) -> UpstreamCounters {
+        let address = node.address.to_string();
+        let labels = &[pool.config.name.as_str(), &*pool.shard(node.shard).name, &address];
+        UpstreamCounters {
+            requests: registry.counter(&catalog::NODE_REQUESTS_TOTAL, labels),
+            sent: registry.counter(&catalog::NODE_SENT_BYTES_TOTAL, labels),
+            received: registry.counter(&catalog::NODE_RECEIVED_BYTES_TOTAL, labels),
         }
     }
 }

@@ -1,18 +1,19 @@
 //! What happens by time alone: requests that wait too long, nodes that are silent, connections to be
-//! tried again. All of it is found by looking at the worker's few upstreams, never at its many clients.
+//! tried again. Nearly all of it is found by looking at the worker's few upstreams; its many clients are
+//! looked at once a second, and only where a pool closes idle ones or has users.
 
 use core::time::Duration;
 
 use super::Engine;
 use super::action::CloseReason;
 use super::clients::Client;
-use super::upstreams::{Owner, State, Step};
+use super::upstreams::{State, Step, Upstream};
 use crate::base::{ClientId, Time, UpstreamId};
 use crate::config::PoolConfig;
-use crate::failover::Fate;
 
-/// How often streams that wait for an upstream are looked at, and idle clients are looked for.
-pub(super) const SWEEP: Duration = Duration::from_millis(20);
+/// How often streams that wait for an upstream are looked at.
+const STREAM_SWEEP: Duration = Duration::from_millis(20);
+/// How often idle clients are looked for: all clients are looked at for that.
 const IDLE_SWEEP: Duration = Duration::from_secs(1);
 
 impl Engine {
@@ -23,7 +24,7 @@ impl Engine {
             self.expire_upstream(id);
         }
         self.expire_held();
-        if self.streams_swept + SWEEP <= self.now {
+        if self.streams_swept + STREAM_SWEEP <= self.now {
             self.expire_streams();
         }
         self.retry_links();
@@ -39,7 +40,7 @@ impl Engine {
             // The driver times the connecting itself.
             State::Connecting => return,
             State::Handshaking if now.since(upstream.opened) >= timeouts.handshake => {
-                return self.lose(id, CloseReason::Handshake, Fate::Lost);
+                return self.lose(id, CloseReason::Handshake);
             }
             _ => {}
         }
@@ -53,7 +54,7 @@ impl Engine {
             return self.close_uploader(id);
         }
         if self.is_silent(id) {
-            return self.lose(id, CloseReason::Silent, Fate::Lost);
+            return self.lose(id, CloseReason::Silent);
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         if !upstream.uploading && upstream.reading {
@@ -80,9 +81,7 @@ impl Engine {
     }
 
     fn close_uploader(&mut self, id: UpstreamId) {
-        if let Some(Owner::Client { client, .. }) =
-            self.upstreams.get(id).and_then(|u| u.expected.front()).map(|e| e.owner)
-        {
+        if let Some(client) = self.upstreams.get(id).and_then(Upstream::front_client) {
             self.close_client(client, CloseReason::Abandoned);
         }
     }
@@ -117,7 +116,7 @@ impl Engine {
                 .flatten()
                 .min()
         });
-        let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + SWEEP);
+        let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + STREAM_SWEEP);
         let idle = self.idle_sweep();
         upstreams.chain(self.next_held_expiry()).chain(self.next_retry()).chain(sweep).chain(idle).min()
     }

@@ -11,7 +11,7 @@ use super::links::PRIMARY_RETRY;
 use super::upstreams::{Expected, Lane, Owner, State, Step};
 use crate::base::{ShardId, UpstreamId};
 use crate::command::RowId;
-use crate::failover::{Fate, role_of};
+use crate::failover::role_of;
 use crate::resp::{self, Value};
 use crate::topology::{NodeFailure, Observation, Pool, SeenRole};
 
@@ -90,12 +90,12 @@ impl Engine {
         let Some(upstream) = self.upstreams.get(id) else { return };
         let (pool, node) = (upstream.pool, upstream.node);
         self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
-        self.lose(id, CloseReason::Handshake, Fate::Lost);
+        self.lose(id, CloseReason::Handshake);
     }
 
     fn role_seen(&mut self, id: UpstreamId, reply: &[u8]) {
         let Some(role) = Value::parse(reply).ok().flatten().and_then(|(value, _)| role_of(&value)) else {
-            return self.lose(id, CloseReason::BadReply, Fate::Lost);
+            return self.lose(id, CloseReason::BadReply);
         };
         let now = self.now;
         let Some(upstream) = self.upstreams.get_mut(id) else { return };

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::action::{Action, CloseReason, Lost, Party};
-use super::counters::{Counters, NodeCounters};
+use super::counters::{Counters, NodeCounters, UpstreamCounters};
 use super::upstreams::{Lane, State, Upstream};
-use super::{Engine, clients::Pause, next_random};
-use crate::base::{NodeId, PoolId, ShardId, Time, UpstreamId};
+use super::{Engine, clients::Pause};
+use crate::base::{NodeId, PoolId, ShardId, Time, UpstreamId, next_random};
 use crate::config::{ReadPolicy, Route};
 use crate::failover::Fate;
 use crate::resp::RequestLimits;
@@ -123,7 +123,7 @@ impl Engine {
     fn leave_deposed(&mut self, pool: &Pool) {
         for node in pool.nodes.iter().filter(|node| node.role == Role::Deposed) {
             for id in self.upstreams_of(pool.id, node.id) {
-                self.lose(id, CloseReason::Deposed, Fate::Deposed);
+                self.lose(id, CloseReason::Deposed);
             }
         }
         for shard in &pool.shards {
@@ -133,7 +133,7 @@ impl Engine {
                 && was != is
             {
                 for id in self.upstreams_of(pool.id, was) {
-                    self.lose(id, CloseReason::Deposed, Fate::Deposed);
+                    self.lose(id, CloseReason::Deposed);
                 }
             }
         }
@@ -147,7 +147,7 @@ impl Engine {
                 continue;
             }
             if upstream.expected.is_empty() || !upstream.is_ready() {
-                self.lose(id, CloseReason::Removed, Fate::Lost);
+                self.lose(id, CloseReason::Removed);
             } else {
                 upstream.state = State::Draining;
                 self.unlink(id);
@@ -210,8 +210,8 @@ impl Engine {
 
     /// Makes an upstream, unless its node is waited for or has as many as it may.
     pub(super) fn connect(&mut self, pool: PoolId, node: NodeId, lane: Lane) -> Option<UpstreamId> {
-        let config = &self.topology.pool(pool).config;
-        let (limit, within) = (config.limits.max_upstreams, config.timeouts.connect);
+        let snapshot = Arc::clone(self.topology.pool(pool));
+        let (limit, within) = (snapshot.config.limits.max_upstreams, snapshot.config.timeouts.connect);
         let link = self.pools[usize::from(pool.0)].links.get(&node)?;
         // Streams and slow readers of large replies must leave room for everybody's upstream.
         let room = if lane == Lane::Shared && link.shared.is_none() { limit + RESERVED } else { limit };
@@ -219,7 +219,7 @@ impl Engine {
             self.close_spare(pool, node, lane);
         }
         let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
-        let to = link.to?;
+        let (to, to_node) = (link.to?, snapshot.node(node)?);
         if link.retry_at.is_some_and(|at| at > self.now) {
             return None;
         }
@@ -233,7 +233,8 @@ impl Engine {
         link.retry_at = None;
         link.count += 1;
         link.counters.connections.set(link.count as i64);
-        let upstream = Upstream::new(pool, link.shard, node, lane, self.now);
+        let counters = UpstreamCounters::new(&self.registry, &snapshot, to_node);
+        let upstream = Upstream::new(pool, link.shard, node, lane, self.now, counters);
         let id = self.upstreams.insert(upstream);
         self.actions.push_back(Action::Connect { upstream: id, to, within });
         Some(id)
@@ -247,7 +248,7 @@ impl Engine {
             Lane::Bulk => link.spare.pop(),
         };
         if let Some(id) = idle {
-            self.lose(id, CloseReason::Spare, Fate::Lost);
+            self.lose(id, CloseReason::Spare);
         }
     }
 
@@ -285,10 +286,9 @@ impl Engine {
             return;
         }
         upstream.private = true;
-        let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
+        let (pool, node) = (upstream.pool, upstream.node);
         self.unlink(id);
         self.connect_shared(pool, node);
-        self.reroute(pool, shard);
     }
 
     /// A private or draining upstream owes nothing any more, a bulk one has done its request.
@@ -296,7 +296,7 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
         if upstream.state == State::Draining {
-            return self.lose(id, CloseReason::Removed, Fate::Lost);
+            return self.lose(id, CloseReason::Removed);
         }
         upstream.private = false;
         let lane = upstream.lane;
@@ -317,7 +317,7 @@ impl Engine {
                 self.wake_streams();
             }
         } else {
-            self.lose(id, CloseReason::Spare, Fate::Lost);
+            self.lose(id, CloseReason::Spare);
         }
     }
 
@@ -341,11 +341,12 @@ impl Engine {
             Lost::Closed => CloseReason::Lost,
             Lost::Connect | Lost::ConnectTimeout => CloseReason::Connect,
         };
-        self.lose(id, reason, Fate::Lost);
+        self.lose(id, reason);
     }
 
     /// Ends an upstream: each request on it gets its verdict, in order; then another one is made.
-    pub(super) fn lose(&mut self, id: UpstreamId, reason: CloseReason, fate: Fate<'_>) {
+    pub(super) fn lose(&mut self, id: UpstreamId, reason: CloseReason) {
+        let fate = if reason == CloseReason::Deposed { Fate::Deposed } else { Fate::Lost };
         self.unlink(id);
         let Some(mut upstream) = self.upstreams.remove(id) else { return };
         let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
@@ -442,7 +443,6 @@ impl PoolState {
 
 impl Link {
     fn new(registry: &crate::metrics::Registry, pool: &Pool, node: &Node) -> Link {
-        let shard = &pool.shard(node.shard).name;
         Link {
             shard: node.shard,
             to: node.socket,
@@ -453,7 +453,7 @@ impl Link {
             failures: 0,
             retry_at: None,
             told_failure: false,
-            counters: NodeCounters::new(registry, &pool.config.name, shard, &node.address.to_string()),
+            counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
         }
     }
 

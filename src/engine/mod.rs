@@ -231,7 +231,7 @@ impl Engine {
     }
 
     /// A client's connection broke.
-    pub fn client_lost(&mut self, id: ClientId, _lost: Lost) {
+    pub fn client_lost(&mut self, id: ClientId) {
         self.close_client(id, CloseReason::Lost);
     }
 
@@ -365,12 +365,4 @@ impl Engine {
             self.releases.push((pool, shard));
         }
     }
-}
-
-/// The next number of the engine's own generator (xorshift64; G. Marsaglia, "Xorshift RNGs", 2003).
-fn next_random(state: &mut u64) -> u32 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    (*state >> 16) as u32
 }

@@ -3,6 +3,10 @@
 //! It judges and does nothing: routing again, holding, asking and wording the error are the engine's.
 //! It never sees a request's bytes, only whether it reads or writes and what happened to it. Whoever
 //! calls it for each request of a lost upstream does so in the order in which they were sent.
+//!
+//! Deliberately absent: what needs to know the other requests. How long one may be held, what is dropped
+//! with its client, and that a refused one is not sent again behind a later write of its client is seen
+//! to where they are held, in the engine.
 
 /// Whatever is not flagged `readonly` in the command table is a write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,10 +34,6 @@ pub enum Fate<'a> {
     StreamCut,
     /// Part of its reply was already given to the client when the rest was lost.
     ReplyCut,
-    /// It waited longer than `hold`, or came when `hold_max` was reached.
-    HeldTooLong,
-    /// Its client left while it was held.
-    ClientGone,
 }
 
 /// What is known of the request besides its fate.
@@ -46,9 +46,6 @@ pub struct Past {
     /// A script, function, module command or EXEC: a script can write and answer `-READONLY`, so an
     /// error's first word proves nothing.
     pub scripted: bool,
-    /// A later write of the same client to the same shard was executed: sending this one again would
-    /// reorder them.
-    pub overtaken: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,8 +73,6 @@ pub enum Verdict {
     CloseClient,
     /// `-SHARDDOWN`: nothing was executed.
     ShardDown,
-    /// Nobody waits for it.
-    Drop,
     /// The client gets the reply as the node gave it.
     PassOn,
 }
@@ -105,8 +100,6 @@ pub fn verdict(kind: Kind, fate: Fate<'_>, past: Past) -> Verdict {
 
         (_, Fate::StreamCut) => Verdict::NotApplied,
         (_, Fate::ReplyCut) => Verdict::CloseClient,
-        (_, Fate::HeldTooLong) => Verdict::ShardDown,
-        (_, Fate::ClientGone) => Verdict::Drop,
     }
 }
 
@@ -114,7 +107,6 @@ pub fn verdict(kind: Kind, fate: Fate<'_>, past: Past) -> Verdict {
 fn answered(kind: Kind, reply: &[u8], past: Past) -> Verdict {
     match refusal(reply) {
         None => Verdict::PassOn,
-        Some(_) if past.overtaken => Verdict::PassOn,
         Some(Refusal { own_text: true }) if past.scripted => Verdict::AskRole,
         Some(_) if past.scripted => Verdict::PassOn,
         Some(_) => match kind {
@@ -187,11 +179,10 @@ fn first_word(reply: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    const FRESH: Past = Past { attempts: 0, read_retries: 2, scripted: false, overtaken: false };
+    const FRESH: Past = Past { attempts: 0, read_retries: 2, scripted: false };
     const RETRIED: Past = Past { attempts: 1, ..FRESH };
     const EXHAUSTED: Past = Past { attempts: 2, ..FRESH };
     const SCRIPTED: Past = Past { scripted: true, ..FRESH };
-    const OVERTAKEN: Past = Past { overtaken: true, ..FRESH };
 
     const READONLY: &[u8] = b"-READONLY You can't write against a read only replica.\r\n";
     const LOADING: &[u8] = b"-LOADING Redis is loading the dataset in memory\r\n";
@@ -209,13 +200,11 @@ mod tests {
     #[test]
     fn every_row_about_connections_is_kept() {
         use Verdict::*;
-        for past in [FRESH, RETRIED, EXHAUSTED, SCRIPTED, OVERTAKEN] {
+        for past in [FRESH, RETRIED, EXHAUSTED, SCRIPTED] {
             check(Fate::NotSent, past, SendAgain, HoldForPrimary);
             check(Fate::Deposed, past, SendAgain, OutcomeUnknown);
             check(Fate::StreamCut, past, NotApplied, NotApplied);
             check(Fate::ReplyCut, past, CloseClient, CloseClient);
-            check(Fate::HeldTooLong, past, ShardDown, ShardDown);
-            check(Fate::ClientGone, past, Drop, Drop);
         }
         check(Fate::Lost, FRESH, SendAgain, OutcomeUnknown);
         check(Fate::Lost, RETRIED, SendAgain, OutcomeUnknown);
@@ -232,7 +221,6 @@ mod tests {
             assert!(is_telling(reply), "{reply:?}");
             check(Fate::Answered(reply), FRESH, SendAgain, SendAgainDoubting);
             check(Fate::Answered(reply), EXHAUSTED, SendAgain, SendAgainDoubting);
-            check(Fate::Answered(reply), OVERTAKEN, PassOn, PassOn);
         }
     }
 
@@ -251,7 +239,7 @@ mod tests {
             b"-\r\n",
             b"",
         ] {
-            for past in [FRESH, SCRIPTED, OVERTAKEN] {
+            for past in [FRESH, SCRIPTED] {
                 check(Fate::Answered(reply), past, Verdict::PassOn, Verdict::PassOn);
             }
         }

@@ -71,15 +71,15 @@ impl Placement {
         Ok(Placement { hash, hash_tag, distribution: build(shards), shards: shards.len(), first })
     }
 
-    /// Index of the key's shard. `random`, a number from the caller, decides where the distribution
-    /// is `random`, and nowhere else.
+    /// Index of the key's shard. `random`, the caller's source of numbers, is asked where the
+    /// distribution is `random`, and nowhere else.
     #[inline]
-    pub fn shard(&self, key: &[u8], random: u32) -> usize {
+    pub fn shard(&self, key: &[u8], random: impl FnOnce() -> u32) -> usize {
         match &self.distribution {
             _ if self.shards == 1 => 0,
             Distribution::Ketama(ring) => ring.shard(self.hash_of(key)),
             Distribution::Modula(turns) => turns.shard(self.hash_of(key)),
-            Distribution::Random => random as usize % self.shards,
+            Distribution::Random => random() as usize % self.shards,
         }
     }
 
@@ -91,7 +91,7 @@ impl Placement {
         }
         let star = pattern.iter().position(|b| *b == b'*').unwrap_or(pattern.len());
         let fixed = hash_tag::tagged_part(&pattern[..star], self.hash_tag?)?;
-        (!matches!(self.distribution, Distribution::Random)).then(|| self.shard(fixed, 0))
+        (!matches!(self.distribution, Distribution::Random)).then(|| self.shard(fixed, || 0))
     }
 
     /// The same answer as `shard`, with what led to it.
@@ -101,7 +101,7 @@ impl Placement {
             Distribution::Ketama(ring) if self.shards > 1 => Some(ring.point(hash)),
             _ => None,
         };
-        Explanation { hash, point, shard: self.shard(key, 0) }
+        Explanation { hash, point, shard: self.shard(key, || 0) }
     }
 
     /// The first shard in twemproxy's order: where commands without keys go that need some shard.
@@ -179,7 +179,7 @@ mod tests {
 
     fn check(placement: &Placement, expected: &[(&[u8], usize)]) {
         for (key, shard) in expected {
-            assert_eq!(placement.shard(key, 0), *shard, "{placement:?} {key:?}");
+            assert_eq!(placement.shard(key, || 0), *shard, "{placement:?} {key:?}");
             assert_eq!(placement.explain(key).shard, *shard, "{placement:?} {key:?}");
         }
     }
@@ -205,8 +205,8 @@ mod tests {
             let other = place("fnv1a_64", distribution, &[("a", 3), ("s10", 1), ("s9", 2)]);
             for i in 0..500 {
                 let key = format!("key:{i}");
-                let renumbered = [1, 2, 0][one.shard(key.as_bytes(), 0)];
-                assert_eq!(other.shard(key.as_bytes(), 0), renumbered, "{distribution} {key}");
+                let renumbered = [1, 2, 0][one.shard(key.as_bytes(), || 0)];
+                assert_eq!(other.shard(key.as_bytes(), || 0), renumbered, "{distribution} {key}");
             }
         }
     }
@@ -215,8 +215,8 @@ mod tests {
     fn a_pattern_lies_on_one_shard_if_its_tag_stands_before_the_star() {
         let shards = [("a", 1), ("b", 1), ("c", 1)];
         let tagged = Placement::new("fnv1a_64", "ketama", Some(*b"{}"), &shards).unwrap();
-        assert_eq!(tagged.pattern(b"{user:1}:w_*"), Some(tagged.shard(b"{user:1}:w_7", 0)));
-        assert_eq!(tagged.pattern(b"x{u}y*"), Some(tagged.shard(b"u", 0)));
+        assert_eq!(tagged.pattern(b"{user:1}:w_*"), Some(tagged.shard(b"{user:1}:w_7", || 0)));
+        assert_eq!(tagged.pattern(b"x{u}y*"), Some(tagged.shard(b"u", || 0)));
         for open in [&b"w_*"[..], b"w_*{a}", b"{*}", b"{}*", b"{a*}"] {
             assert_eq!(tagged.pattern(open), None);
         }
@@ -246,7 +246,7 @@ mod tests {
         let placement = place("fnv1a_64", "random", &[("a", 9), ("b", 1), ("c", 1)]);
         let mut counts = [0; 3];
         for random in 0..300 {
-            counts[placement.shard(b"same key", random)] += 1;
+            counts[placement.shard(b"same key", || random)] += 1;
         }
         assert_eq!(counts, [100; 3]);
         assert_eq!(placement.shares(), [1.0 / 3.0; 3]);

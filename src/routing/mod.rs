@@ -17,23 +17,28 @@ pub(crate) enum Pick {
 /// Picks by policy from what may serve now: the primary, if `primary`, and `replicas` replicas.
 ///
 /// A policy that asks for replicas falls back to the primary. Among replicas the power of two choices
-/// decides (M. Mitzenmacher, 2001): of two picked by `random`, the one with fewer requests in flight.
+/// decides (M. Mitzenmacher, 2001): of two picked by a number of `random`, which is asked only if there is
+/// a choice, the one with fewer requests in flight.
 #[inline]
 pub(crate) fn pick(
     policy: ReadPolicy,
     primary: bool,
     replicas: usize,
     in_flight: impl Fn(usize) -> usize,
-    random: u32,
+    random: impl FnOnce() -> u32,
 ) -> Pick {
     let fallback = if primary { Pick::Primary } else { Pick::Nobody };
     match policy {
-        ReadPolicy::Primary => fallback,
-        ReadPolicy::PreferPrimary if primary => Pick::Primary,
-        ReadPolicy::Any if primary && random as usize % (replicas + 1) == replicas => Pick::Primary,
-        _ if replicas == 0 => fallback,
-        _ => Pick::Replica(less_busy(replicas, in_flight, random)),
+        ReadPolicy::Primary => return fallback,
+        ReadPolicy::PreferPrimary if primary => return Pick::Primary,
+        _ if replicas == 0 => return fallback,
+        _ => {}
     }
+    let random = random();
+    if policy == ReadPolicy::Any && primary && random as usize % (replicas + 1) == replicas {
+        return Pick::Primary;
+    }
+    Pick::Replica(less_busy(replicas, in_flight, random))
 }
 
 fn less_busy(replicas: usize, in_flight: impl Fn(usize) -> usize, random: u32) -> usize {
@@ -49,6 +54,7 @@ fn less_busy(replicas: usize, in_flight: impl Fn(usize) -> usize, random: u32) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::next_random;
 
     const NOBODY_BUSY: fn(usize) -> usize = |_| 0;
 
@@ -67,22 +73,17 @@ mod tests {
             (PreferReplica, false, 0, Pick::Nobody),
             (Any, false, 1, Pick::Replica(0)),
         ] {
-            assert_eq!(pick(policy, primary, replicas, NOBODY_BUSY, 0), picked, "{policy:?}");
+            assert_eq!(pick(policy, primary, replicas, NOBODY_BUSY, || 0), picked, "{policy:?}");
         }
     }
 
     #[test]
     fn every_node_gets_its_share_and_the_busy_one_less() {
         let mut state = 88_172_645_463_325_252u64;
-        let mut random = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 16) as u32
-        };
+        let mut random = || next_random(&mut state);
         let mut picked = [0; 4];
         for _ in 0..40_000 {
-            match pick(ReadPolicy::Any, true, 3, |i| if i == 0 { 9 } else { 1 }, random()) {
+            match pick(ReadPolicy::Any, true, 3, |i| if i == 0 { 9 } else { 1 }, &mut random) {
                 Pick::Replica(i) => picked[i] += 1,
                 _ => picked[3] += 1,
             }

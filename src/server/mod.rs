@@ -25,6 +25,10 @@ use crate::topology::{ProcessFacts, Reader, publisher};
 const PORT_IN_USE: u8 = 75;
 /// The exit code for what may not be done by this user (EX_NOPERM).
 const NOT_PERMITTED: u8 = 77;
+/// How long the control plane may take to hear that the process ends: it waits for nothing but its tasks.
+const CONTROL_ENDS_WITHIN: Duration = Duration::from_secs(2);
+/// How long a lookup of a name, which can't be broken off, may hold up the end.
+const TASKS_END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT. Returns 0 after a drain, 75 for a port in use, 77 for one that may not
 /// be bound, 1 for anything else that kept it from starting.
@@ -111,13 +115,7 @@ impl Server {
             }
             tokio::spawn(control::run(publisher, observations, sender, origin, stopped))
         };
-        for pool in &config.pools {
-            for listener in &pool.listeners {
-                let (address, pool) = (&listener.address, pool.name.as_str());
-                let route = listener.route.label();
-                tracing::info!(event = "listener.ready", %address, pool, route, "serving");
-            }
-        }
+        tell_listeners(&config);
         Ok(Server { runtime, origin, facts, mailboxes, workers, stop, control, shutdown: config.shutdown })
     }
 
@@ -152,11 +150,12 @@ impl Server {
                 _ = term.recv() => { facts.drain(now(origin)); wake(); workers_end.await }
                 _ = interrupt.recv() => { facts.drain(now(origin)); wake(); workers_end.await }
             };
+            // Whoever does not listen any more, or not in time, ends with the process.
             let _ = stop.send(true);
-            let _ = tokio::time::timeout(Duration::from_secs(2), control).await;
+            let _ = tokio::time::timeout(CONTROL_ENDS_WITHIN, control).await;
             ended.unwrap_or(false)
         });
-        runtime.shutdown_timeout(Duration::from_secs(1));
+        runtime.shutdown_timeout(TASKS_END_WITHIN);
         tracing::info!(event = "process.stopped", clean, "stopped");
         if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
@@ -181,7 +180,12 @@ pub(crate) fn default_threads() -> usize {
 
 fn start_worker(setting: WorkerSetting) -> Result<std::thread::JoinHandle<std::io::Result<()>>, Refusal> {
     let name = format!("worker-{}", setting.id);
-    let refusal = |error: std::io::Error| Refusal::new(format!("worker thread: {error}"));
+    let refusal = |error: std::io::Error| {
+        Refusal::new(format!(
+            "no worker thread could be started: {error}; allow more open files (ulimit -n) and processes (ulimit -u), \
+             or set fewer 'threads'"
+        ))
+    };
     let worker = Worker::new(setting).map_err(refusal)?;
     std::thread::Builder::new().name(name).spawn(move || worker.run()).map_err(refusal)
 }
@@ -200,6 +204,16 @@ fn join(workers: Vec<std::thread::JoinHandle<std::io::Result<()>>>) -> bool {
         }
     }
     clean
+}
+
+fn tell_listeners(config: &Config) {
+    for pool in &config.pools {
+        for listener in &pool.listeners {
+            let (address, pool) = (&listener.address, pool.name.as_str());
+            let route = listener.route.label();
+            tracing::info!(event = "listener.ready", %address, pool, route, "serving");
+        }
+    }
 }
 
 fn wake_on_publish(reader: &Reader, mailboxes: &Arc<[Mailbox]>) {
@@ -226,5 +240,5 @@ fn serve_admin(
 }
 
 fn now(origin: Instant) -> Time {
-    Time::from_nanos(u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    Time::ZERO + origin.elapsed()
 }

@@ -186,13 +186,18 @@ fn what_is_not_there_yet_and_what_is_never_forwarded_says_so_and_the_client_stay
         &["CONFIG", "REWRITE"],
         &["ACL", "SETUSER", "x"],
         &["SENTINEL", "MASTERS"],
-        &["ASKING"],
         &["REPLCONF", "ACK", "0"],
     ] {
         let reply = client.ask(request).unwrap();
         let name = request[0].to_lowercase();
         let text = error(&reply);
         assert!(text.starts_with("ERR ") && text.to_lowercase().contains(&name), "{request:?}: {text}");
+        still_open(&mut client);
+    }
+    // Cluster clients look for these words, and then take what answers for one server.
+    for request in [&["ASKING"][..], &["CLUSTER", "SLOTS"], &["CLUSTER", "INFO"], &["READONLY"]] {
+        let reply = client.ask(request).unwrap();
+        assert_eq!(error(&reply), "ERR This instance has cluster support disabled", "{request:?}");
         still_open(&mut client);
     }
     for shard in 0..2 {

@@ -89,7 +89,7 @@ fn ketch_and_twemproxy_find_each_other_s_keys_on_the_nodes_that_placement_names(
         for (writer, reader) in [(case.port, case.ketch), (case.ketch, case.port)] {
             let held_by = holders(local(writer), &nodes, &keys);
             for (key, node) in keys.iter().zip(held_by) {
-                let named = placement.shard(key, 0);
+                let named = placement.shard(key, || 0);
                 assert_eq!(named, node, "{placement:?} {}", key.escape_ascii());
             }
             expect_all(local(reader), &keys);

@@ -1,10 +1,7 @@
 //! A Ketch in front of a laboratory's nodes, run as an operator runs it: a file, a process, an admin
 //! address to look at. What goes wrong behind it is the laboratory's business.
 
-use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -12,7 +9,9 @@ use std::time::Duration;
 use ketch::internals::lab::{Client, Group, Home, Process, Server, wait_until};
 use ketch::internals::placement::Placement;
 
-pub(crate) const KETCH: &str = env!("CARGO_BIN_EXE_ketch");
+use super::support;
+pub(crate) use super::support::KETCH;
+
 /// For what takes no more than some turns of a loop.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// For what needs Sentinels to agree.
@@ -41,7 +40,7 @@ impl Ketch {
     /// A static pool: one node a shard, named `shard1`, `shard2`, ...
     pub(crate) fn of_nodes(home: &Home, nodes: &[Server]) -> Ketch {
         let shard = |(n, node): (usize, &Server)| {
-            format!("[[pool.main.shard]]\nname = \"shard{}\"\nnodes = [\"{}\"]\n", n + 1, node.address())
+            support::shard_table("main", &format!("shard{}", n + 1), core::slice::from_ref(node))
         };
         let ketch = Ketch::start(home, &nodes.iter().enumerate().map(shard).collect::<String>());
         ketch.wait_until_whole(nodes.len());
@@ -49,16 +48,13 @@ impl Ketch {
     }
 
     fn start(home: &Home, lines: &str) -> Ketch {
-        let [listen, admin] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], home.port().unwrap())));
-        let config = home.folder().join("ketch.toml");
+        let [listen, admin] = [(); 2].map(|()| support::local(home.port().unwrap()));
         let text = format!(
             "threads = 2\n[admin]\nlisten = \"{admin}\"\n[pool.main]\nlisten = \"{listen}\"\n\
              hash_tag = \"{{}}\"\n{lines}"
         );
-        fs::write(&config, text).unwrap();
-        fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
-        let run = ["run".into(), "-c".into(), config.clone().into_os_string()];
-        let process = Process::start(home, "ketch", KETCH.as_ref(), run).unwrap();
+        let config = support::write(home, "ketch", &text);
+        let process = support::run_file(home, "ketch", &config);
         Ketch { process, config, listen, admin }
     }
 
@@ -106,18 +102,13 @@ impl Ketch {
 
     /// Status and body.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        self.try_get(path).unwrap_or_else(|error| panic!("GET {path}: {error}{}", self.last_words()))
+        self.try_get(path).unwrap_or_else(|| panic!("GET {path}: no answer{}", self.last_words()))
     }
 
-    fn try_get(&self, path: &str) -> std::io::Result<(u16, String)> {
-        let mut stream = TcpStream::connect_timeout(&self.admin, SOON)?;
-        stream.set_read_timeout(Some(SOON))?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes())?;
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply)?;
-        let (head, body) = reply.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::InvalidData)?;
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        Ok((status.ok_or(std::io::ErrorKind::InvalidData)?, body.to_owned()))
+    fn try_get(&self, path: &str) -> Option<(u16, String)> {
+        let reply = support::http(self.admin, path)?;
+        let (head, body) = reply.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
 
     pub(crate) fn snapshot(&self) -> serde_json::Value {
@@ -125,7 +116,7 @@ impl Ketch {
     }
 
     fn try_snapshot(&self) -> Option<serde_json::Value> {
-        serde_json::from_str(&self.try_get("/api/v1/snapshot").ok()?.1).ok()
+        serde_json::from_str(&self.try_get("/api/v1/snapshot")?.1).ok()
     }
 
     /// The sum of the series of a metric that have all these labels, written as in the exposition.

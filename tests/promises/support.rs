@@ -128,7 +128,7 @@ impl Stage {
 
     /// The shard that a key belongs to.
     pub(crate) fn shard_of(&self, key: &str) -> usize {
-        self.placement.shard(key.as_bytes(), 0)
+        self.placement.shard(key.as_bytes(), || 0)
     }
 
     /// Different keys of one shard; the same ones each time.
@@ -211,7 +211,10 @@ pub(crate) fn write(home: &Home, name: &str, toml: &str) -> PathBuf {
 
 /// Starts a Ketch with a configuration of the test's own.
 pub(crate) fn run(home: &Home, name: &str, toml: &str) -> Process {
-    let file = write(home, name, toml);
+    run_file(home, name, &write(home, name, toml))
+}
+
+pub(crate) fn run_file(home: &Home, name: &str, file: &Path) -> Process {
     let args = ["run".as_ref(), "-c".as_ref(), file.as_os_str()];
     Process::start(home, name, Path::new(KETCH), args).unwrap()
 }

@@ -157,7 +157,7 @@ impl World {
 
     fn client_lost(&mut self, at: usize) {
         if let Some(client) = self.clients.get(at) {
-            self.engine.client_lost(client.id, Lost::Closed);
+            self.engine.client_lost(client.id);
             self.act(&mut |len| len);
         }
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::Credentials;
 use crate::base::{Address, Secret};
 use crate::cli::asker::{Asker, NoReply};
+use crate::failover::role_of;
 use crate::resp::Value;
+use crate::topology::SeenRole;
 
 /// A node that answered.
 #[derive(Clone, Debug)]
@@ -53,19 +55,20 @@ pub(crate) fn look(
     Ok(Seen { is_primary, follows, min_replicas })
 }
 
-fn read_role(role: &Value) -> Result<(bool, Option<Address>), Trouble> {
-    let parts = role.elements().unwrap_or_default();
-    let text = |at: usize| parts.get(at).and_then(Value::text);
-    match text(0) {
-        Some("master") => Ok((true, None)),
-        Some("slave") => {
-            let port = parts.get(2).and_then(Value::number).and_then(|port| u16::try_from(port).ok());
-            Ok((false, text(1).zip(port).map(|(host, port)| Address::new(host, port))))
-        }
-        Some("sentinel") => Err(Trouble::NotANode("it answers as a Sentinel".to_owned())),
-        _ => Err(Trouble::NotANode(match role {
-            Value::Error(error) => format!("it answers ROLE with '{error}'"),
-            _ => "it answers ROLE as no node does".to_owned(),
-        })),
+fn read_role(reply: &Value) -> Result<(bool, Option<Address>), Trouble> {
+    match role_of(reply) {
+        Some(SeenRole::Primary) => Ok((true, None)),
+        Some(SeenRole::Replica { of, .. }) => Ok((false, Some(of))),
+        None => Err(Trouble::NotANode(no_node(reply))),
+    }
+}
+
+/// Who answers ROLE like this.
+fn no_node(reply: &Value) -> String {
+    let first = reply.elements().and_then(|parts| parts.first()).and_then(Value::text);
+    match reply {
+        _ if first == Some("sentinel") => "it answers as a Sentinel".to_owned(),
+        Value::Error(error) => format!("it answers ROLE with '{error}'"),
+        _ => "it answers ROLE as no node does".to_owned(),
     }
 }

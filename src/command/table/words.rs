@@ -33,7 +33,7 @@ pub(super) const WAITING: &str =
     "it counts the replicas of one connection's writes, and connections are shared";
 pub(super) const OTHER_DATABASE: &str = "it moves a key into another database; use COPY or DUMP and RESTORE";
 pub(super) const MONITOR: &str = "it turns a connection into a stream; use it on a node directly";
-pub(super) const ONE_SERVER: &str = "it is about one server; ask a node, at its own address";
+pub(super) const ONE_SERVER: &str = "it is about one server; use a node's own address";
 pub(super) const OWN: &str = "it is about this proxy's own parameters; change the configuration file";
 pub(super) const SENTINEL: &str = "ask a Sentinel, or connect to Ketch like to a Redis server";
 
@@ -41,11 +41,11 @@ pub(super) const SENTINEL: &str = "ask a Sentinel, or connect to Ketch like to a
 pub(super) const FAILOVER: &str =
     "Sentinel decides which node is primary; use SENTINEL FAILOVER on a Sentinel";
 pub(super) const REPLICATION: &str = "replicas follow their primary directly; use the address of the node";
-pub(super) const ONE_NODE: &str = "it acts on one node; send it to that node, at its own address";
+pub(super) const ONE_NODE: &str = "it acts on one node; use that node's own address";
 pub(super) const ACL: &str =
-    "Ketch has its own users, in the configuration file; those of a node are changed at its own address";
+    "Ketch has its own users, in the configuration file; for those of a node use its own address";
 pub(super) const SWAPDB: &str =
-    "all clients of the database share connections; send it to each primary, at its own address";
+    "all clients of the database share connections; use the own address of each primary";
 pub(super) const MIGRATE: &str = "it would copy to a server that Ketch doesn't know; use DUMP and RESTORE";
 
 /// A command or subcommand; keys only where it has some.

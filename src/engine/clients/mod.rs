@@ -6,7 +6,7 @@ mod roads;
 use core::net::SocketAddr;
 
 use super::buffers::{BufferPool, ByteQueue};
-use crate::base::{ClientId, ListenerId, PoolId, ShardId, Time};
+use crate::base::{ListenerId, PoolId, ShardId, Time};
 use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, RequestTail, Span};
 use replies::Replies;
@@ -175,11 +175,4 @@ impl Client {
     pub(crate) fn deliver(&mut self, seq: replies::Seq, reply: &[u8], pool: &mut BufferPool) {
         self.replies.deliver(seq, reply, &mut self.output, pool);
     }
-}
-
-/// A client and a request of it: who is owed a reply.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
-    pub(crate) client: ClientId,
-    pub(crate) seq: replies::Seq,
 }

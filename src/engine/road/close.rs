@@ -5,20 +5,17 @@ use super::error_reply::ErrorReply;
 use crate::base::ClientId;
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason, Party};
-use crate::engine::clients::{OUTPUT_MARK, Pause, Place, StreamTo};
-use crate::engine::upstreams::{Large, Owner};
-use crate::failover::Fate;
+use crate::engine::clients::replies::Seq;
+use crate::engine::clients::{OUTPUT_MARK, Pause, StreamTo};
+use crate::engine::upstreams::Large;
 use crate::resp::ProtocolError;
 
 impl Engine {
     /// It has gone, or goes now: nothing more is owed to it. Its entries at upstreams find nobody.
     pub(in crate::engine) fn close_client(&mut self, id: ClientId, reason: CloseReason) {
         for number in self.hold.of_client(id) {
-            if let Some(held) = self.unhold(number)
-                && let HeldOwner::Part { gather, .. } = held.owner
-            {
-                // No reply will come for this part: nothing else would end the gather.
-                self.gathers.end(gather);
+            if let Some(held) = self.unhold(number) {
+                self.drop_owner(held.owner);
             }
         }
         let Some(mut client) = self.clients.remove(id) else { return };
@@ -35,7 +32,7 @@ impl Engine {
             && let StreamTo::Upstream(upstream) = stream.to
         {
             // An unfinished request: nothing else could ever be said on that connection.
-            self.lose(upstream, CloseReason::Abandoned, Fate::Lost);
+            self.lose(upstream, CloseReason::Abandoned);
         }
         self.drop_large_replies(id);
     }
@@ -45,8 +42,7 @@ impl Engine {
         let orphaned: Vec<_> = self
             .upstreams
             .iter()
-            .filter(|(_, u)| u.large != Large::No)
-            .filter(|(_, u)| matches!(u.expected.front(), Some(e) if matches!(e.owner, Owner::Client { client, .. } if client == id)))
+            .filter(|(_, u)| u.large != Large::No && u.front_client() == Some(id))
             .map(|(upstream, _)| upstream)
             .collect();
         for upstream in orphaned {
@@ -84,16 +80,13 @@ impl Engine {
     /// The rest of a streamed request will never come: its upstream can carry nothing more. Earlier replies
     /// are still owed.
     fn end_unfinished_stream(&mut self, id: ClientId) {
-        let Some(stream) = self.clients.get_mut(id).and_then(|c| c.stream.take()) else { return };
-        if let StreamTo::Upstream(upstream) = stream.to {
-            // It still stands in the upstream's queue, and gets its answer there.
-            if let Some(client) = self.clients.get_mut(id) {
-                client.stream = Some(stream);
-            }
-            self.lose(upstream, CloseReason::Abandoned, Fate::Lost);
-            if let Some(client) = self.clients.get_mut(id) {
-                client.stream = None;
-            }
+        let stream = self.clients.get(id).and_then(|c| c.stream.as_ref());
+        if let Some(StreamTo::Upstream(upstream)) = stream.map(|s| s.to) {
+            // The request stands in the upstream's queue, and gets its verdict there.
+            self.lose(upstream, CloseReason::Abandoned);
+        }
+        if let Some(client) = self.clients.get_mut(id) {
+            client.stream = None;
         }
         self.close_after_replies(id);
     }
@@ -119,24 +112,34 @@ impl Engine {
 
     /// Redis's own text, behind the replies that are owed, and the end.
     pub(super) fn protocol_error(&mut self, id: ClientId, error: ProtocolError) {
-        let Some(client) = self.clients.get_mut(id) else { return };
-        client.session.protocol_error = true;
-        let pool = client.pool;
-        let counters = &mut self.pools[usize::from(pool.0)].counters;
-        counters.protocol_error(error.label());
-        let mut reply = Vec::new();
-        crate::resp::error(&mut reply, error.text().as_bytes());
-        counters.error(&reply);
-        if let Some(seq) = self.reserve(id) {
-            self.give(id, seq, &reply);
+        let seq = self.reserve(id);
+        self.note_protocol_error(id, error);
+        if let Some(seq) = seq {
+            self.give_protocol_error(id, seq, error);
         }
         self.close_after_replies(id);
+    }
+
+    /// Why the client is going to be closed.
+    pub(super) fn note_protocol_error(&mut self, id: ClientId, error: ProtocolError) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.session.protocol_error = true;
+        self.pools[usize::from(client.pool.0)].counters.protocol_error(error.label());
+    }
+
+    pub(super) fn give_protocol_error(&mut self, id: ClientId, seq: Seq, error: ProtocolError) {
+        let mut reply = Vec::new();
+        crate::resp::error(&mut reply, error.text().as_bytes());
+        if let Some(client) = self.clients.get(id) {
+            self.pools[usize::from(client.pool.0)].counters.error(&reply);
+        }
+        self.give(id, seq, &reply);
     }
 
     /// One client too many.
     pub(in crate::engine) fn refuse_client(&mut self, id: ClientId) {
         if let Some(seq) = self.reserve(id) {
-            self.fail(Place { client: id, seq }, ErrorReply::MaxClients);
+            self.fail_owner(HeldOwner::Client { client: id, seq }, ErrorReply::MaxClients);
         }
         self.close_after_replies(id);
     }

@@ -3,13 +3,14 @@
 //! Delivering never dispatches: a client that is freed by a reply is made runnable, and `settle` goes on
 //! from there.
 
-use super::HeldOwner;
+use super::error_reply::ErrorReply;
+use super::{GatherId, HeldOwner};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::engine::Engine;
-use crate::engine::action::CloseReason;
+use crate::engine::action::{CloseReason, Party};
 use crate::engine::clients::{FLIGHT_MARK, OUTPUT_MARK, Pause};
 use crate::engine::upstreams::{Lane, Large, Owner, State};
-use crate::failover::{self, Fate};
+use crate::failover;
 use crate::resp::ReplyScan;
 
 impl Engine {
@@ -17,9 +18,7 @@ impl Engine {
     pub(in crate::engine) fn take_replies(&mut self, id: UpstreamId, bytes: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.last_byte = self.now;
-        if let Some(link) = self.pools[usize::from(upstream.pool.0)].links.get(&upstream.node) {
-            link.counters.received.add(bytes.len() as u64);
-        }
+        upstream.counters.received.add(bytes.len() as u64);
         let mut at = 0;
         while at < bytes.len() {
             let Some(upstream) = self.upstreams.get_mut(id) else { return };
@@ -43,7 +42,7 @@ impl Engine {
                     self.piece(id, &bytes[at..]);
                     break;
                 }
-                ReplyScan::Error(_) => return self.lose(id, CloseReason::BadReply, Fate::Lost),
+                ReplyScan::Error(_) => return self.lose(id, CloseReason::BadReply),
             }
         }
         self.drained(id);
@@ -101,11 +100,11 @@ impl Engine {
                 self.answer_owner(owner, reply);
             }
         }
-        self.lose(id, CloseReason::BadReply, Fate::Lost);
+        self.lose(id, CloseReason::BadReply);
     }
 
     /// A part's reply is one less that its client is owed on that road.
-    fn off_road(&mut self, gather: super::GatherId, pool: PoolId, shard: ShardId) {
+    fn off_road(&mut self, gather: GatherId, pool: PoolId, shard: ShardId) {
         if let Some(id) = self.gathers.get(gather).map(|g| g.client)
             && let Some(client) = self.clients.get_mut(id)
             && client.roads.remove(shard)
@@ -141,51 +140,53 @@ impl Engine {
         let Some(client) = self.clients.get_mut(id) else { return };
         if !client.dirty && !client.output.is_empty() {
             client.dirty = true;
-            self.dirty.push_back(crate::engine::action::Party::Client(id));
+            self.dirty.push_back(Party::Client(id));
         }
+        let crowded = client.waiting_bytes() > OUTPUT_MARK;
         if client.pause.has(Pause::FLIGHT) && client.replies.owed() < FLIGHT_MARK / 2 {
             self.resume(id, Pause::FLIGHT);
         }
-        let Some(client) = self.clients.get_mut(id) else { return };
-        if client.waiting_bytes() > OUTPUT_MARK {
-            client.pause.set(Pause::OUTPUT);
-            let limit = self.topology.pool(client.pool).config.limits.output_limit.as_usize();
-            if client.output.len() + client.replies.parked_bytes() > limit {
-                return self.close_client(id, CloseReason::OutputLimit);
-            }
-            self.set_reading(id);
+        if crowded {
+            self.output_is_full(id);
         }
     }
 
+    /// A client has more to read than it should: it is not read from any more, or closed.
+    fn output_is_full(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.pause.set(Pause::OUTPUT);
+        let limit = self.topology.pool(client.pool).config.limits.output_limit.as_usize();
+        if client.output.len() + client.replies.parked_bytes() > limit {
+            return self.close_client(id, CloseReason::OutputLimit);
+        }
+        self.set_reading(id);
+    }
+
     /// One part of a split request has its reply.
-    pub(super) fn give_part(&mut self, gather_id: super::GatherId, part: u32, reply: &[u8]) {
+    pub(super) fn give_part(&mut self, gather_id: GatherId, part: u32, reply: &[u8]) {
         let Some(gather) = self.gathers.get_mut(gather_id) else { return };
-        let Some(client) = self.clients.get(gather.client) else {
+        let id = gather.client;
+        let Some(client) = self.clients.get_mut(id) else {
             return self.gathers.end(gather_id);
         };
-        let pool = client.pool;
-        let limit = self.topology.pool(pool).config.limits.gather_limit;
+        let config = &self.topology.pool(client.pool).config;
+        let limit = config.limits.gather_limit;
         let mut error = Vec::new();
-        let client_id = gather.client;
         let too_large = gather.bytes() + reply.len() > limit.as_usize();
         if too_large {
-            let name = &self.topology.pool(pool).config.name;
-            super::ErrorReply::GatherLimit { pool: name, limit }.write(&mut error);
+            ErrorReply::GatherLimit { pool: &config.name, limit }.write(&mut error);
         }
         let reply = if too_large { &error } else { reply };
-        let last = gather.part(part, reply);
-        if let Some(client) = self.clients.get_mut(client_id) {
-            client.gathered += reply.len();
-        }
-        if last {
+        client.gathered += reply.len();
+        if gather.part(part, reply) {
             self.join(gather_id);
         } else {
-            self.given(client_id);
+            self.given(id);
         }
     }
 
     /// The last part is in.
-    fn join(&mut self, gather_id: super::GatherId) {
+    fn join(&mut self, gather_id: GatherId) {
         let Some(gather) = self.gathers.get(gather_id) else { return };
         let (client, seq) = (gather.client, gather.seq);
         let mut reply = core::mem::take(&mut self.scratch);

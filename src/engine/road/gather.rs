@@ -4,7 +4,6 @@
 //! split of a few keys allocates nothing once the worker is warm.
 
 use crate::base::ClientId;
-use crate::command::RowId;
 use crate::engine::clients::replies::Seq;
 use crate::engine::slab::Slab;
 use crate::resp::{self, Elements};
@@ -30,10 +29,15 @@ pub(crate) enum Join {
 pub(crate) struct Gather {
     pub(crate) client: ClientId,
     pub(crate) seq: Seq,
-    pub(crate) row: RowId,
     join: Join,
     is_read: bool,
     missing: u32,
+    memory: Memory,
+}
+
+/// What a gather has on the heap, for the next one to use again.
+#[derive(Default)]
+struct Memory {
     /// Where each part's reply lies in the arena; length 0 until it came.
     parts: Vec<(u32, u32)>,
     arena: Vec<u8>,
@@ -48,7 +52,7 @@ const KEPT_ARENA: usize = 16 * 1024;
 
 pub(crate) struct Gathers {
     live: Slab<Gather>,
-    spare: Vec<Gather>,
+    spare: Vec<Memory>,
 }
 
 impl Gathers {
@@ -60,29 +64,13 @@ impl Gathers {
         &mut self,
         client: ClientId,
         seq: Seq,
-        row: RowId,
         join: Join,
         is_read: bool,
         parts: usize,
     ) -> GatherId {
-        let mut gather = self.spare.pop().unwrap_or_else(|| Gather {
-            client,
-            seq,
-            row,
-            join,
-            is_read,
-            missing: 0,
-            parts: Vec::new(),
-            arena: Vec::new(),
-            order: Vec::new(),
-        });
-        gather.client = client;
-        gather.seq = seq;
-        gather.row = row;
-        gather.join = join;
-        gather.is_read = is_read;
-        gather.missing = parts as u32;
-        gather.parts.resize(parts, (0, 0));
+        let memory = self.spare.pop().unwrap_or_default();
+        let mut gather = Gather { client, seq, join, is_read, missing: parts as u32, memory };
+        gather.memory.parts.resize(parts, (0, 0));
         self.live.insert(gather)
     }
 
@@ -107,38 +95,47 @@ impl Gathers {
         if let Some(mut gather) = self.live.remove(id)
             && self.spare.len() < SPARE
         {
-            gather.parts.clear();
-            gather.order.clear();
-            gather.arena.clear();
-            gather.arena.shrink_to(KEPT_ARENA);
-            self.spare.push(gather);
+            gather.memory.clear();
+            self.spare.push(gather.memory);
         }
+    }
+}
+
+impl Memory {
+    fn clear(&mut self) {
+        self.parts.clear();
+        self.order.clear();
+        self.arena.clear();
+        self.arena.shrink_to(KEPT_ARENA);
     }
 }
 
 impl Gather {
     /// For `Join::Elements`: the next key went to `part`.
     pub(crate) fn key_of(&mut self, part: u16) {
-        self.order.push(part);
+        self.memory.order.push(part);
     }
 
     /// Bytes gathered so far.
     pub(crate) fn bytes(&self) -> usize {
-        self.arena.len()
+        self.memory.arena.len()
     }
 
     /// One part's reply; true if it was the last one missing.
     pub(crate) fn part(&mut self, part: u32, reply: &[u8]) -> bool {
-        let Some(place) = self.parts.get_mut(part as usize) else { return false };
+        let Some(place) = self.memory.parts.get_mut(part as usize) else { return false };
         debug_assert!(place.1 == 0, "a part answered twice");
-        *place = (self.arena.len() as u32, reply.len() as u32);
-        self.arena.extend_from_slice(reply);
+        *place = (self.memory.arena.len() as u32, reply.len() as u32);
+        self.memory.arena.extend_from_slice(reply);
         self.missing -= 1;
         self.missing == 0
     }
 
     fn replies(&self) -> impl Iterator<Item = &[u8]> {
-        self.parts.iter().map(|&(start, len)| &self.arena[start as usize..(start + len) as usize])
+        self.memory
+            .parts
+            .iter()
+            .map(|&(start, len)| &self.memory.arena[start as usize..(start + len) as usize])
     }
 
     /// Appends the one reply to `out`. All parts must be in.
@@ -169,7 +166,7 @@ impl Gather {
         let applied = self.replies().filter(|r| !matches!(r.first(), Some(b'-' | b'!'))).count();
         if !self.is_read && applied > 0 {
             out.extend_from_slice(
-                format!(" (applied on {applied} of {} shards)", self.parts.len()).as_bytes(),
+                format!(" (applied on {applied} of {} shards)", self.memory.parts.len()).as_bytes(),
             );
         }
         out.extend_from_slice(b"\r\n");
@@ -188,8 +185,8 @@ impl Gather {
             }
         }
         let begin = out.len();
-        resp::array(out, self.order.len());
-        for &part in &self.order {
+        resp::array(out, self.memory.order.len());
+        for &part in &self.memory.order {
             let part = usize::from(part);
             let elements = near.get_mut(part).or_else(|| far.get_mut(part.wrapping_sub(NEAR)));
             match elements.and_then(|e| e.as_mut()).and_then(Iterator::next) {
@@ -210,7 +207,7 @@ mod tests {
     fn joined(join: Join, is_read: bool, parts: &[&[u8]], order: &[u16]) -> String {
         let mut gathers = Gathers::new();
         let client = ClientId { index: 0, generation: 0 };
-        let id = gathers.begin(client, 0, RowId(0), join, is_read, parts.len());
+        let id = gathers.begin(client, 0, join, is_read, parts.len());
         let gather = gathers.get_mut(id).unwrap();
         order.iter().for_each(|&part| gather.key_of(part));
         for (i, part) in parts.iter().enumerate().rev() {

@@ -12,7 +12,7 @@ use crate::command::RowId;
 use crate::engine::clients::replies::Seq;
 use crate::topology::HoldReason;
 
-/// Who is owed the reply of a held request.
+/// Who is owed the reply of a request that stands in no upstream's queue: one to be sent, held, or judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum HeldOwner {
     Client {

@@ -9,9 +9,10 @@ use super::error_reply::ErrorReply;
 use super::hold::{Held, Why};
 use crate::base::{PoolId, ShardId, UpstreamId};
 use crate::command::{self, Group, Row};
+use crate::config::ReadPolicy;
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason};
-use crate::engine::clients::{Place, StreamTo};
+use crate::engine::clients::StreamTo;
 use crate::engine::upstreams::{Expected, Large, Owner, State, Step, Upstream};
 use crate::failover::{Fate, Kind, Past, Verdict, verdict};
 use crate::resp;
@@ -23,6 +24,8 @@ const PAUSES: u32 = 10;
 
 /// A request that is being judged.
 struct Case<'a> {
+    /// The upstream that it was given to.
+    from: UpstreamId,
     owner: HeldOwner,
     pool: PoolId,
     shard: ShardId,
@@ -50,7 +53,8 @@ impl Engine {
                 () => fate,
             };
             let row = command::row(entry.row);
-            self.carry_out(Case { owner, pool, shard, row, request, attempts: entry.attempts }, fate);
+            let attempts = entry.attempts;
+            self.carry_out(Case { from: id, owner, pool, shard, row, request, attempts }, fate);
         }
     }
 
@@ -73,8 +77,8 @@ impl Engine {
         if unwritten {
             return Fate::StreamCut;
         }
-        // It went out whole, but was not kept: nothing could be sent again.
-        if fate == Fate::Deposed { Fate::Deposed } else { Fate::Lost }
+        // It went out whole, but was not kept: nothing can be sent again.
+        fate
     }
 
     /// The client's road is one request shorter.
@@ -93,10 +97,8 @@ impl Engine {
             attempts: u32::from(case.attempts),
             read_retries: snapshot.config.read_retries,
             scripted: scripted(case.row),
-            overtaken: false,
         };
-        let names = (snapshot.config.name.as_str(), &*snapshot.shard(case.shard).name);
-        let (pool, shard) = names;
+        let (pool, shard) = (snapshot.config.name.as_str(), &*snapshot.shard(case.shard).name);
         let counters = &self.pools[usize::from(case.pool.0)].counters.shards[usize::from(case.shard.0)];
         let kept = !case.request.is_empty();
         match verdict(kind, fate, past) {
@@ -126,16 +128,14 @@ impl Engine {
             }
             Verdict::CloseClient => self.close_client(case.owner.client(), CloseReason::ReplyCut),
             Verdict::AskRole => {
-                if let Fate::Answered(_) = fate {
-                    self.hold_again(case, fate, Why::Shard(HoldReason::Moving));
-                }
+                let why = Why::Doubted(case.from);
+                self.hold_again(case, fate, why);
             }
             Verdict::PassOn => {
                 if let Fate::Answered(reply) = fate {
                     self.answer_owner(case.owner, reply);
                 }
             }
-            Verdict::Drop => {}
         }
     }
 
@@ -183,8 +183,8 @@ impl Engine {
         self.release(case.pool, case.shard);
     }
 
-    /// Its client has gone.
-    fn drop_owner(&mut self, owner: HeldOwner) {
+    /// Its client has gone. No reply will come for a part: nothing else would end its gather.
+    pub(super) fn drop_owner(&mut self, owner: HeldOwner) {
         if let HeldOwner::Part { gather, .. } = owner {
             self.gathers.end(gather);
         }
@@ -200,30 +200,33 @@ impl Engine {
         let kind = if row.is_read() { Kind::Read } else { Kind::Write };
         let past = Past { scripted: scripted(row), ..Past::default() };
         let fate = Fate::Answered(reply);
-        let decided = verdict(kind, fate, past);
-        if decided == Verdict::PassOn {
+        if verdict(kind, fate, past) == Verdict::PassOn {
             return false;
         }
-        let request = upstream.out.front(front.length as usize).to_vec();
-        if upstream.answered(&mut self.buffers).is_none() {
-            self.lose(id, CloseReason::BadReply, Fate::Lost);
-            return true;
-        }
-        self.leave_road(owner, pool, shard);
+        let Some(request) = self.take_front(id, owner) else { return true };
         if front.streamed {
             self.streamed_answered(id, front.owner);
         }
         self.actions.push_back(Action::Report(Observation::TopologyDoubted { pool, shard }));
         self.doubt(id, reply, front.attempts);
-        let case = Case { owner, pool, shard, row, request: &request, attempts: front.attempts };
-        if decided == Verdict::AskRole {
-            self.hold_again(case, fate, Why::Doubted(id));
-        } else if front.streamed {
-            self.carry_out(case, Fate::StreamCut);
-        } else {
-            self.carry_out(case, fate);
-        }
+        let case = Case { from: id, owner, pool, shard, row, request: &request, attempts: front.attempts };
+        self.carry_out(case, if front.streamed { Fate::StreamCut } else { fate });
         true
+    }
+
+    /// The oldest request of an upstream has been answered, and leaves its queue and its client's road: a
+    /// copy of it. `None`, and the upstream is lost, if the reply can't be its own.
+    fn take_front(&mut self, id: UpstreamId, owner: HeldOwner) -> Option<Vec<u8>> {
+        let upstream = self.upstreams.get_mut(id)?;
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        let length = upstream.expected.front()?.length as usize;
+        let request = upstream.out.front(length).to_vec();
+        if upstream.answered(&mut self.buffers).is_none() {
+            self.lose(id, CloseReason::BadReply);
+            return None;
+        }
+        self.leave_road(owner, pool, shard);
+        Some(request)
     }
 
     /// The upstream that gave a telling error may not be what it was: writes wait until ROLE says so. The
@@ -333,14 +336,8 @@ impl Engine {
             refused.into_iter().for_each(|number| self.pass_answer_on(number));
             return false;
         }
-        let Some(upstream) = self.upstreams.get_mut(id) else { return true };
-        let request = upstream.out.front(front.length as usize).to_vec();
-        if upstream.answered(&mut self.buffers).is_none() {
-            self.lose(id, CloseReason::BadReply, Fate::Lost);
-            return true;
-        }
-        self.leave_road(owner, pool, shard);
-        let case = Case { owner, pool, shard, row, request: &request, attempts: front.attempts };
+        let Some(request) = self.take_front(id, owner) else { return true };
+        let case = Case { from: id, owner, pool, shard, row, request: &request, attempts: front.attempts };
         self.put_back(case, Some(reply), Why::Behind, true);
         true
     }
@@ -382,7 +379,8 @@ impl Engine {
             {
                 continue;
             }
-            let case = Case { owner, pool, shard, row, request: &request, attempts: entry.attempts };
+            let attempts = entry.attempts;
+            let case = Case { from: id, owner, pool, shard, row, request: &request, attempts };
             // One that lies unwritten before a full socket may still be written: its outcome is as open.
             self.carry_out(case, Fate::TimedOut);
         }
@@ -398,7 +396,7 @@ impl Engine {
         }
         let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
         let reads = client.reads;
-        let others = routes.replicas.iter().filter(|_| reads != crate::config::ReadPolicy::Primary);
+        let others = routes.replicas.iter().filter(|_| reads != ReadPolicy::Primary);
         let other = others.copied().chain(routes.primary).find(|other| *other != id);
         match other {
             Some(other) => {
@@ -411,18 +409,17 @@ impl Engine {
 
     /// Answers whoever owns a request with an error of Ketch's own.
     pub(super) fn fail_owner(&mut self, owner: HeldOwner, error: ErrorReply<'_>) {
-        match owner {
-            HeldOwner::Client { client, seq } => self.fail(Place { client, seq }, error),
-            HeldOwner::Part { client, .. } => {
-                // Counted among all errors once, when the parts are joined.
-                if let Some(c) = self.clients.get(client) {
-                    self.pools[usize::from(c.pool.0)].counters.own_error(error.label());
-                }
-                let mut reply = Vec::new();
-                error.write(&mut reply);
-                self.answer_owner(owner, &reply);
+        let mut reply = Vec::new();
+        error.write(&mut reply);
+        if let Some(client) = self.clients.get(owner.client()) {
+            let counters = &mut self.pools[usize::from(client.pool.0)].counters;
+            counters.own_error(error.label());
+            // A part's is counted among all errors once, when the parts are joined.
+            if matches!(owner, HeldOwner::Client { .. }) {
+                counters.error(&reply);
             }
         }
+        self.answer_owner(owner, &reply);
     }
 
     /// Gives whoever owns a request its reply.
@@ -431,19 +428,6 @@ impl Engine {
             HeldOwner::Client { client, seq } => self.give(client, seq, reply),
             HeldOwner::Part { gather, part, .. } => self.give_part(gather, part, reply),
         }
-    }
-
-    /// Answers a client's place with an error of Ketch's own.
-    pub(super) fn fail(&mut self, place: Place, error: ErrorReply<'_>) {
-        let Some(client) = self.clients.get(place.client) else { return };
-        let mut reply = core::mem::take(&mut self.scratch);
-        reply.clear();
-        error.write(&mut reply);
-        let counters = &mut self.pools[usize::from(client.pool.0)].counters;
-        counters.own_error(error.label());
-        counters.error(&reply);
-        self.give(place.client, place.seq, &reply);
-        self.scratch = reply;
     }
 }
 

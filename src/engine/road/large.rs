@@ -8,13 +8,13 @@
 
 use core::time::Duration;
 
+use super::error_reply::ErrorReply;
 use crate::base::{ClientId, NodeId, PoolId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason, Party};
-use crate::engine::clients::OUTPUT_MARK;
+use crate::engine::clients::{OUTPUT_MARK, Pause};
 use crate::engine::links::RESERVED;
 use crate::engine::upstreams::{Large, Owner};
-use crate::failover::Fate;
 
 /// A reply larger than this is not kept whole.
 pub(crate) const LARGE: usize = 64 * 1024;
@@ -45,7 +45,7 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let (pool, kept) = (upstream.pool, upstream.partial.len());
         let Some(front) = upstream.expected.front().copied() else {
-            return self.lose(id, CloseReason::BadReply, Fate::Lost);
+            return self.lose(id, CloseReason::BadReply);
         };
         match front.owner {
             Owner::Client { client, seq } => {
@@ -70,7 +70,7 @@ impl Engine {
                     self.drop_part(id);
                 }
             }
-            Owner::Own(_) if kept > OWN_ANSWER => self.lose(id, CloseReason::BadReply, Fate::Lost),
+            Owner::Own(_) if kept > OWN_ANSWER => self.lose(id, CloseReason::BadReply),
             Owner::Own(_) => {}
             Owner::Nobody => self.drop_large(id),
         }
@@ -86,7 +86,7 @@ impl Engine {
         self.leave_road(owner, pool, shard);
         let config = &self.topology.pool(pool).config;
         let (name, limit) = (config.name.clone(), config.limits.gather_limit);
-        self.fail_owner(owner, super::ErrorReply::GatherLimit { pool: &name, limit });
+        self.fail_owner(owner, ErrorReply::GatherLimit { pool: &name, limit });
         self.drop_large(id);
     }
 
@@ -101,13 +101,11 @@ impl Engine {
 
     fn pass_on(&mut self, id: UpstreamId, piece: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner) else {
-            return self.drop_large(id);
-        };
+        let Some(client) = upstream.front_client() else { return self.drop_large(id) };
         let Some(c) = self.clients.get_mut(client) else { return self.drop_large(id) };
         c.output.extend(piece, &mut self.buffers);
         if c.output.len() > OUTPUT_MARK {
-            c.pause.set(crate::engine::clients::Pause::OUTPUT);
+            c.pause.set(Pause::OUTPUT);
             self.wait_for_reader(id, client);
         }
         self.mark_client_dirty(client);
@@ -163,7 +161,7 @@ impl Engine {
         upstream.stalled_for = Duration::ZERO;
         let (pool, shard) = (upstream.pool, upstream.shard);
         let Some(entry) = upstream.answered(&mut self.buffers) else {
-            return self.lose(id, CloseReason::BadReply, Fate::Lost);
+            return self.lose(id, CloseReason::BadReply);
         };
         // Its end may have been read together with the piece that filled the client's output. What comes
         // next is another's: that client's slowness is no reason to wait any more.
@@ -209,8 +207,7 @@ impl Engine {
         let paused: Vec<UpstreamId> = self
             .upstreams
             .iter()
-            .filter(|(_, u)| !u.reading)
-            .filter(|(_, u)| matches!(u.expected.front(), Some(e) if matches!(e.owner, Owner::Client { client: c, .. } if c == client)))
+            .filter(|(_, u)| !u.reading && u.front_client() == Some(client))
             .map(|(id, _)| id)
             .collect();
         for id in paused {
@@ -227,7 +224,7 @@ impl Engine {
     pub(in crate::engine) fn close_stalled(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.stalled = None;
-        let Some(Owner::Client { client, .. }) = upstream.expected.front().map(|e| e.owner) else { return };
+        let Some(client) = upstream.front_client() else { return };
         // Those who wanted an upstream of their own may have got one by now.
         if self.others_behind(id, client) || self.others_without(id) {
             self.close_client(client, CloseReason::Stalled);

@@ -25,9 +25,9 @@ use self::hold::Why;
 use super::Engine;
 use super::action::{Action, Party};
 use super::clients::replies::Seq;
-use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause, Place};
-use super::upstreams::{Expected, Owner};
-use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
+use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause};
+use super::upstreams::{Expected, Lane, Owner};
+use crate::base::{ClientId, PoolId, ShardId, UpstreamId, next_random};
 use crate::command::{self, Found, Handling, Row};
 use crate::config::{ReadPolicy, Route};
 use crate::resp::{ProtocolError, RequestScanner, Scanned, Span, inline_to_array};
@@ -186,7 +186,7 @@ impl Engine {
     /// Classify: what is it, and may this client say it?
     fn request(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
-        let authenticated = client.authenticated;
+        let (pool, authenticated) = (client.pool, client.authenticated);
         let row = match command::find(request, &self.args) {
             Found::Row(row) => row,
             Found::Unknown if is_http(self.args.first().map_or(&[], |a| a.of(request))) => {
@@ -210,17 +210,15 @@ impl Engine {
             return self.refuse(id, ErrorReply::Arity { command: row.name });
         }
         let flow = match row.handling {
-            Handling::Forward => self.forward(id, row, request),
-            Handling::Split(split) => self.split(id, row, split, request),
-            Handling::EachShard => self.each_shard(id, row, request),
+            Handling::Forward => self.forward(id, pool, row, request),
+            Handling::Split(split) => self.split(id, pool, row, split, request),
+            Handling::EachShard => self.each_shard(id, pool, row, request),
             Handling::Local(local) => self.answer(id, local, request),
             Handling::Later(why) => self.refuse(id, ErrorReply::Later { command: row.name, why }),
             Handling::Refused(why) => self.refuse(id, ErrorReply::Refused { command: row.name, why }),
         };
-        if flow == Flow::Taken
-            && let Some(client) = self.clients.get(id)
-        {
-            self.pools[usize::from(client.pool.0)].counters.command(row);
+        if flow == Flow::Taken {
+            self.pools[usize::from(pool.0)].counters.command(row);
         }
         flow
     }
@@ -239,15 +237,13 @@ impl Engine {
     }
 
     /// Route and enqueue a request whose keys must all lie on one shard.
-    fn forward(&mut self, id: ClientId, row: &'static Row, request: &[u8]) -> Flow {
-        let Some(client) = self.clients.get(id) else { return Flow::Taken };
-        let pool = client.pool;
+    fn forward(&mut self, id: ClientId, pool: PoolId, row: &'static Row, request: &[u8]) -> Flow {
         if command::blocks(row, request, &self.args) {
             let why = "commands that block are not built yet";
             return self.refuse(id, ErrorReply::Later { command: row.name, why });
         }
         match self.one_shard(pool, row, request) {
-            Ok(shard) => self.forward_to(shard, id, row, request),
+            Ok(shard) => self.forward_to(id, pool, shard, row, request),
             Err(NoShard::Crossed) => self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) }),
             Err(NoShard::Pattern) => self.refuse(id, ErrorReply::SortPattern { pool: &self.pool_name(pool) }),
             Err(NoShard::Keys(text)) => self.refuse(id, ErrorReply::Keys { text: &text }),
@@ -255,13 +251,18 @@ impl Engine {
     }
 
     /// Reserve and enqueue a request for one shard.
-    fn forward_to(&mut self, shard: ShardId, id: ClientId, row: &'static Row, request: &[u8]) -> Flow {
-        let Some(client) = self.clients.get(id) else { return Flow::Taken };
-        let (pool, is_read) = (client.pool, row.is_read());
-        if !is_read && client.route == Route::Replica {
+    fn forward_to(
+        &mut self,
+        id: ClientId,
+        pool: PoolId,
+        shard: ShardId,
+        row: &'static Row,
+        request: &[u8],
+    ) -> Flow {
+        if self.may_not_write(id, row) {
             return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
         }
-        if self.must_wait_unread(id, pool, shard, is_read) {
+        if self.must_wait_unread(id, pool, shard, row.is_read()) {
             return Flow::NotNow;
         }
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
@@ -269,11 +270,20 @@ impl Engine {
         Flow::Taken
     }
 
+    /// Whether a request is a write, and came by a listener that serves reads alone.
+    fn may_not_write(&self, id: ClientId, row: &Row) -> bool {
+        !row.is_read() && self.clients.get(id).is_some_and(|client| client.route == Route::Replica)
+    }
+
     /// The shard of a request's keys; the first in placement order where it has none.
     fn one_shard(&mut self, pool: PoolId, row: &Row, request: &[u8]) -> Result<ShardId, NoShard> {
-        let random = super::next_random(&mut self.random);
         let placement = &self.topology.pool(pool).placement;
-        let place = |span: &Span| ShardId(placement.shard(span.of(request), random) as u16);
+        let mut random = None;
+        // One number a request: with distribution `random` all its keys go to one shard.
+        let mut place = |span: &Span| {
+            let random = || *random.get_or_insert_with(|| next_random(&mut self.random));
+            ShardId(placement.shard(span.of(request), random) as u16)
+        };
         if let Some(span) = row.single_key().and_then(|i| self.args.get(i)) {
             return Ok(place(span));
         }
@@ -335,26 +345,27 @@ impl Engine {
         if client.held > 0 && self.hold.holds(id, shard) {
             return Err(Why::Behind);
         }
-        let reads = client.reads;
-        self.choose_now(id, pool, shard, is_read, reads)
+        let (road, reads) = (client.roads.get(shard), client.reads);
+        self.choose_now(road, pool, shard, is_read, reads)
     }
 
-    /// The same for one that is first in its client's order, by a read policy.
+    /// The same for one that is first in its client's order: by the upstream that owes its client replies
+    /// of the shard, if there is one, else by a read policy.
+    #[inline]
     pub(super) fn choose_now(
         &mut self,
-        id: ClientId,
+        road: Option<UpstreamId>,
         pool: PoolId,
         shard: ShardId,
         is_read: bool,
         reads: ReadPolicy,
     ) -> Result<UpstreamId, Why> {
-        let Some(client) = self.clients.get(id) else { return Err(Why::Behind) };
         let believed = self.topology.pool(pool).shard(shard);
         let gate = believed.gate;
-        if let Some(road) = client.roads.get(shard) {
+        if let Some(road) = road {
             let fits = self.upstreams.get(road).is_some_and(|u| {
                 u.takes_more()
-                    && u.lane == super::upstreams::Lane::Shared
+                    && u.lane == Lane::Shared
                     // A replica may say that it is a master long before, or without, being believed.
                     && (is_read || (u.may_write() && gate == Gate::Open && believed.primary == Some(u.node)))
             });
@@ -364,13 +375,9 @@ impl Engine {
         let pick = if is_read {
             let in_flight =
                 |i: usize| self.upstreams.get(routes.replicas[i]).map_or(usize::MAX, |u| u.expected.len());
-            routing::pick(
-                reads,
-                routes.primary.is_some(),
-                routes.replicas.len(),
-                in_flight,
-                super::next_random(&mut self.random),
-            )
+            routing::pick(reads, routes.primary.is_some(), routes.replicas.len(), in_flight, || {
+                next_random(&mut self.random)
+            })
         } else {
             routing::Pick::Primary
         };
@@ -383,9 +390,7 @@ impl Engine {
             (Gate::Held { reason, .. }, _) if !is_read => Err(Why::Shard(reason)),
             (_, Some(id)) if is_read || self.upstreams.get(id).is_some_and(|u| u.may_write()) => Ok(id),
             (Gate::Held { reason, .. }, None) => Err(Why::Shard(reason)),
-            _ if self.topology.pool(pool).shard(shard).primary.is_none() => {
-                Err(Why::Shard(HoldReason::NoPrimary))
-            }
+            _ if believed.primary.is_none() => Err(Why::Shard(HoldReason::NoPrimary)),
             _ => Err(Why::Connecting),
         }
     }
@@ -416,7 +421,8 @@ impl Engine {
             upstream.dirty = true;
             self.dirty.push_back(Party::Upstream(id));
         }
-        let (pool, shard, node) = (upstream.pool, upstream.shard, upstream.node);
+        upstream.counters.requests.inc();
+        let (pool, shard) = (upstream.pool, upstream.shard);
         let unanswered = upstream.out.unanswered();
         let limit = self.topology.pool(pool).config.limits.upstream_buffer.as_usize();
         if let Some(client) = self.clients.get_mut(owner.client()) {
@@ -425,9 +431,6 @@ impl Engine {
                 client.pause.set(Pause::UPSTREAM);
                 upstream.waiting.push(owner.client());
             }
-        }
-        if let Some(link) = self.pools[usize::from(pool.0)].links.get(&node) {
-            link.counters.requests.inc();
         }
     }
 
@@ -463,7 +466,7 @@ impl Engine {
     /// Answers the request at hand with an error of Ketch's own.
     pub(super) fn refuse(&mut self, id: ClientId, error: ErrorReply<'_>) -> Flow {
         if let Some(seq) = self.reserve(id) {
-            self.fail(Place { client: id, seq }, error);
+            self.fail_owner(HeldOwner::Client { client: id, seq }, error);
         }
         Flow::Taken
     }

@@ -161,8 +161,9 @@ impl Engine {
                 blocked.insert(client);
                 continue;
             }
-            let Some(reads) = self.clients.get(client).map(|c| c.reads_behind(own_order)) else { continue };
-            match self.choose_now(client, pool, shard, row.is_read(), reads) {
+            let Some(c) = self.clients.get(client) else { continue };
+            let (road, reads) = (c.roads.get(shard), c.reads_behind(own_order));
+            match self.choose_now(road, pool, shard, row.is_read(), reads) {
                 Ok(upstream) => {
                     if let Some(held) = self.unhold(number) {
                         self.enqueue(upstream, held.owner, row, &held.request, held.attempts);

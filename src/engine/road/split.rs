@@ -4,34 +4,36 @@ use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::gather::Join;
 use super::{Flow, NoShard};
-use crate::base::{ClientId, ShardId};
+use crate::base::{ClientId, PoolId, ShardId, next_random};
 use crate::command::{ReplyPolicy, Row, Split};
-use crate::config::Route;
-use crate::engine::{Engine, next_random};
+use crate::engine::Engine;
 use crate::resp::{self, Span};
 
 impl Engine {
     /// A request of the kind that can be split: as it is while all its keys are on one shard.
-    pub(super) fn split(&mut self, id: ClientId, row: &'static Row, split: Split, request: &[u8]) -> Flow {
-        let Some(client) = self.clients.get(id) else { return Flow::Taken };
-        let (pool, route) = (client.pool, client.route);
+    pub(super) fn split(
+        &mut self,
+        id: ClientId,
+        pool: PoolId,
+        row: &'static Row,
+        split: Split,
+        request: &[u8],
+    ) -> Flow {
         // Each key has a value behind it, or none.
         let step = if split == Split::Mset { 2 } else { 1 };
         if !(self.args.len() - 1).is_multiple_of(step) {
             return self.refuse(id, ErrorReply::Arity { command: row.name });
         }
         match self.one_shard(pool, row, request) {
-            Ok(shard) => return self.forward_to(shard, id, row, request),
+            Ok(shard) => return self.forward_to(id, pool, shard, row, request),
             Err(NoShard::Keys(text)) => return self.refuse(id, ErrorReply::Keys { text: &text }),
             Err(NoShard::Crossed | NoShard::Pattern) => {}
         }
-        if !row.is_read() {
-            if route == Route::Replica {
-                return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
-            }
-            if !self.topology.pool(pool).config.cross_shard_writes {
-                return self.refuse(id, ErrorReply::CrossShardWrites { pool: &self.pool_name(pool) });
-            }
+        if self.may_not_write(id, row) {
+            return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
+        }
+        if !row.is_read() && !self.topology.pool(pool).config.cross_shard_writes {
+            return self.refuse(id, ErrorReply::CrossShardWrites { pool: &self.pool_name(pool) });
         }
         self.assign_parts(pool, request, step);
         for part in 0..self.parts.len() {
@@ -44,18 +46,17 @@ impl Engine {
             Split::Mset => Join::AllSucceeded,
             Split::Del | Split::Unlink | Split::Exists | Split::Touch => Join::Sum,
         };
-        self.send_parts(id, row, join, step, request);
+        self.send_parts(id, pool, row, join, step, request);
         Flow::Taken
     }
 
     /// Finds each key's shard (`shards`), and the parts: shards in the order of their first key (`parts`).
-    fn assign_parts(&mut self, pool: crate::base::PoolId, request: &[u8], step: usize) {
+    fn assign_parts(&mut self, pool: PoolId, request: &[u8], step: usize) {
         self.shards.clear();
         self.parts.clear();
         let placement = &self.topology.pool(pool).placement;
         for key in self.args.iter().skip(1).step_by(step) {
-            let random = next_random(&mut self.random);
-            let shard = placement.shard(key.of(request), random) as u16;
+            let shard = placement.shard(key.of(request), || next_random(&mut self.random)) as u16;
             let part = match self.parts.iter().position(|(s, _)| *s == shard) {
                 Some(part) => part,
                 None => {
@@ -68,12 +69,19 @@ impl Engine {
         }
     }
 
-    fn send_parts(&mut self, id: ClientId, row: &'static Row, join: Join, step: usize, request: &[u8]) {
-        let Some(pool) = self.clients.get(id).map(|c| c.pool) else { return };
+    fn send_parts(
+        &mut self,
+        id: ClientId,
+        pool: PoolId,
+        row: &'static Row,
+        join: Join,
+        step: usize,
+        request: &[u8],
+    ) {
         let Some(seq) = self.reserve(id) else { return };
         let parts = core::mem::take(&mut self.parts);
         let shards = core::mem::take(&mut self.shards);
-        let gather = self.gathers.begin(id, seq, row.id(), join, row.is_read(), parts.len());
+        let gather = self.gathers.begin(id, seq, join, row.is_read(), parts.len());
         if join == Join::Elements
             && let Some(g) = self.gathers.get_mut(gather)
         {
@@ -100,15 +108,19 @@ impl Engine {
     }
 
     /// A request that goes to every shard as it is.
-    pub(super) fn each_shard(&mut self, id: ClientId, row: &'static Row, request: &[u8]) -> Flow {
-        let Some(client) = self.clients.get(id) else { return Flow::Taken };
-        let pool = client.pool;
-        if !row.is_read() && client.route == Route::Replica {
+    pub(super) fn each_shard(
+        &mut self,
+        id: ClientId,
+        pool: PoolId,
+        row: &'static Row,
+        request: &[u8],
+    ) -> Flow {
+        if self.may_not_write(id, row) {
             return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
         }
         let shards = self.topology.pool(pool).shards.len();
         if shards == 1 {
-            return self.forward_to(ShardId(0), id, row, request);
+            return self.forward_to(id, pool, ShardId(0), row, request);
         }
         for shard in 0..shards {
             if self.must_wait_unread(id, pool, ShardId(shard as u16), row.is_read()) {
@@ -117,7 +129,7 @@ impl Engine {
         }
         let join = if row.reply == ReplyPolicy::AggSum { Join::Sum } else { Join::AllSucceeded };
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
-        let gather = self.gathers.begin(id, seq, row.id(), join, row.is_read(), shards);
+        let gather = self.gathers.begin(id, seq, join, row.is_read(), shards);
         for shard in 0..shards {
             let owner = HeldOwner::Part { client: id, seq, gather, part: shard as u32 };
             self.send(owner, pool, ShardId(shard as u16), row, request, 0);

@@ -8,17 +8,17 @@
 
 use std::sync::Arc;
 
+use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::large::LARGE;
-use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
+use crate::base::{ClientId, PoolId, ShardId, UpstreamId, next_random};
 use crate::command::{self, Found, Handling, Row, RowId};
 use crate::config::Route;
+use crate::engine::Engine;
 use crate::engine::action::CloseReason;
-use crate::engine::clients::{Pause, Place, Stream, StreamTo};
+use crate::engine::clients::{Pause, Stream, StreamTo};
 use crate::engine::upstreams::{Expected, Lane, Owner};
-use crate::engine::{Engine, next_random};
-use crate::failover::Fate;
-use crate::resp::{RequestScanner, TailScan};
+use crate::resp::{ProtocolError, RequestScanner, TailScan};
 
 /// Above this an upstream that a request is streamed to gets no more until half of it was written.
 const STREAM_MARK: usize = 256 * 1024;
@@ -70,8 +70,8 @@ impl Engine {
         // Only rows whose one key has a fixed place: others might have more keys behind.
         let key = row.single_key().filter(|key| *key < large)?;
         let span = *self.args.get(key)?;
-        let random = next_random(&mut self.random);
-        Some(ShardId(self.topology.pool(pool).placement.shard(span.of(bytes), random) as u16))
+        let placement = &self.topology.pool(pool).placement;
+        Some(ShardId(placement.shard(span.of(bytes), || next_random(&mut self.random)) as u16))
     }
 
     /// Streams that wait: for their road, or for an upstream.
@@ -111,8 +111,8 @@ impl Engine {
             upstream.last_byte = self.now;
             if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&upstream.node) {
                 link.bulk.retain(|other| *other != upstream_id);
-                link.counters.requests.inc();
             }
+            upstream.counters.requests.inc();
         }
         if let Some(client) = self.clients.get_mut(id) {
             client.roads.add(shard, upstream_id);
@@ -164,8 +164,7 @@ impl Engine {
             TailScan::Done(n) => (head + n, Some(Ok(()))),
             TailScan::Error(error) => (bytes.len(), Some(Err(error))),
         };
-        let (to, seq) = (stream.to, stream.seq);
-        if let StreamTo::Upstream(upstream) = to {
+        if let StreamTo::Upstream(upstream) = stream.to {
             self.feed(id, upstream, &bytes[..taken], over == Some(Ok(())));
         }
         match over {
@@ -175,30 +174,25 @@ impl Engine {
                     client.stream = None;
                 }
             }
-            Some(Err(error)) => {
-                if let StreamTo::Upstream(_) = to {
-                    // Its place gets the protocol error: the request never became whole.
-                    let mut reply = Vec::new();
-                    crate::resp::error(&mut reply, error.text().as_bytes());
-                    self.give(id, seq, &reply);
-                }
-                self.close_client_soon(id, to);
-            }
+            Some(Err(error)) => self.break_stream(id, error),
         }
         taken
     }
 
-    /// The rest of a streamed request is no RESP: its upstream can carry nothing more.
-    fn close_client_soon(&mut self, id: ClientId, to: StreamTo) {
-        if let Some(client) = self.clients.get_mut(id) {
-            client.stream = None;
-            client.session.protocol_error = true;
-        }
+    /// The rest of a streamed request is no RESP. It never became whole, so its place gets the protocol
+    /// error; its upstream can carry nothing more.
+    fn break_stream(&mut self, id: ClientId, error: ProtocolError) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let pool = client.pool;
+        let Some(Stream { to, seq, shard, .. }) = client.stream.take().map(|stream| *stream) else { return };
+        self.note_protocol_error(id, error);
         if let StreamTo::Upstream(upstream) = to {
             if let Some(front) = self.upstreams.get_mut(upstream).and_then(|u| u.expected.front_mut()) {
                 front.owner = Owner::Nobody;
             }
-            self.lose(upstream, CloseReason::Abandoned, Fate::Lost);
+            self.leave_road(HeldOwner::Client { client: id, seq }, pool, shard);
+            self.lose(upstream, CloseReason::Abandoned);
+            self.give_protocol_error(id, seq, error);
         }
         self.close_after_replies(id);
     }
@@ -229,19 +223,15 @@ impl Engine {
     /// Output of an upstream has gone out.
     pub(in crate::engine) fn wrote_to_upstream(&mut self, id: UpstreamId, n: usize) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        if let Some(link) = self.pools[usize::from(upstream.pool.0)].links.get(&upstream.node) {
-            link.counters.sent.add(n as u64);
-        }
+        upstream.counters.sent.add(n as u64);
         upstream.out.wrote(n);
         if upstream.lane == Lane::Bulk && upstream.expected.front().is_some_and(|e| e.streamed) {
             upstream.out.forget_written(&mut self.buffers);
             // A node that takes what it is sent is not silent.
             upstream.last_byte = self.now;
-            if upstream.out.to_write().len() < STREAM_MARK / 2
-                && let Some(feeder) = upstream.feeder.take()
-            {
-                self.resume_stream(feeder);
-                self.set_reading(feeder);
+            if upstream.out.to_write().len() < STREAM_MARK / 2 {
+                let feeder = upstream.feeder.take();
+                self.release_feeder(feeder);
             }
         }
     }
@@ -261,7 +251,7 @@ impl Engine {
             stream.to = StreamTo::Nowhere;
             self.resume_stream(client);
         }
-        self.lose(id, CloseReason::Abandoned, Fate::Lost);
+        self.lose(id, CloseReason::Abandoned);
     }
 
     /// An upstream of the bulk lane is ready: whoever waits for one is looked at.
@@ -284,15 +274,15 @@ impl Engine {
             stream.to = StreamTo::Nowhere;
             let (seq, shard) = (stream.seq, snapshot.shard(stream.shard));
             let since = self.now.since(shard.since.min(stream.since));
-            self.fail(
-                Place { client: id, seq },
+            self.fail_owner(
+                HeldOwner::Client { client: id, seq },
                 ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since },
             );
             self.resume_stream(id);
         }
     }
 
-    /// An upstream that a client was streaming to and waiting for has gone.
+    /// The client that waited for room in an upstream goes on: there is room, or the upstream has gone.
     pub(in crate::engine) fn release_feeder(&mut self, feeder: Option<ClientId>) {
         if let Some(feeder) = feeder {
             self.resume_stream(feeder);

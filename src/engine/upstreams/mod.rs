@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 
 use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
 use crate::engine::buffers::BufferPool;
+use crate::engine::counters::UpstreamCounters;
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
 pub(crate) use replay::Replay;
@@ -89,10 +90,18 @@ pub(crate) struct Upstream {
     pub(crate) feeder: Option<ClientId>,
     pub(crate) dirty: bool,
     pub(crate) reading: bool,
+    pub(crate) counters: UpstreamCounters,
 }
 
 impl Upstream {
-    pub(crate) fn new(pool: PoolId, shard: ShardId, node: NodeId, lane: Lane, now: Time) -> Upstream {
+    pub(crate) fn new(
+        pool: PoolId,
+        shard: ShardId,
+        node: NodeId,
+        lane: Lane,
+        now: Time,
+        counters: UpstreamCounters,
+    ) -> Upstream {
         Upstream {
             pool,
             shard,
@@ -117,6 +126,7 @@ impl Upstream {
             feeder: None,
             dirty: false,
             reading: true,
+            counters,
         }
     }
 
@@ -129,6 +139,14 @@ impl Upstream {
     #[inline]
     pub(crate) fn may_write(&self) -> bool {
         self.state == State::Ready { primary: true }
+    }
+
+    /// Whose reply comes next, if it is the whole reply to a client's request.
+    pub(crate) fn front_client(&self) -> Option<ClientId> {
+        match self.expected.front()?.owner {
+            Owner::Client { client, .. } => Some(client),
+            Owner::Part { .. } | Owner::Own(_) | Owner::Nobody => None,
+        }
     }
 
     /// ROLE has been asked and not been answered.

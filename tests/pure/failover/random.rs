@@ -1,6 +1,6 @@
 //! A world in which anybody may say anything, with the invariants checked after each step.
 
-use ketch::internals::base::NodeId;
+use ketch::internals::base::{NodeId, next_random};
 use ketch::internals::topology::{
     Health, HoldReason, NodeFailure, NodeState, Observation, Role, SeenRole, SentinelView,
 };
@@ -13,10 +13,7 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
+        u64::from(next_random(&mut self.0)) % n
     }
 
     fn port(&mut self) -> u16 {

@@ -335,16 +335,21 @@ pub(crate) fn deliver_all(world: &mut World, site: usize) {
     for id in &clients {
         world.deliver_client(site, *id, usize::MAX);
     }
+    deliver_nodes(world, site);
+    for id in &clients {
+        world.client_reads(site, *id, usize::MAX);
+    }
+    world.write_on(site);
+}
+
+/// The nodes read what was sent to them, and their answers arrive.
+pub(crate) fn deliver_nodes(world: &mut World, site: usize) {
     let upstreams: Vec<UpstreamId> = world.sites[site].upstreams.keys().copied().collect();
     for id in upstreams {
         world.finish_connect(site, id, true);
         world.node_reads(site, id, usize::MAX);
         world.deliver_node(site, id, usize::MAX);
     }
-    for id in &clients {
-        world.client_reads(site, *id, usize::MAX);
-    }
-    world.write_on(site);
 }
 
 /// What was promised of writes, now that all is over.

@@ -228,7 +228,7 @@ impl World {
     }
 
     pub(crate) fn cut_client(&mut self, site: usize, id: ClientId) {
-        self.sites[site].engine.client_lost(id, Lost::Closed);
+        self.sites[site].engine.client_lost(id);
     }
 
     // Nodes.
@@ -468,7 +468,7 @@ fn new_node(node: &ketch::internals::topology::Node, pool: &Pool) -> Node {
     let mut data = BTreeMap::new();
     for i in 0..super::model::BIG.len() {
         let key = format!("big{i}").into_bytes();
-        if pool.placement.shard(&key, 0) == shard {
+        if pool.placement.shard(&key, || 0) == shard {
             data.insert(key, big(i));
         }
     }

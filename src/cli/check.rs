@@ -36,11 +36,8 @@ pub(super) fn run(args: &Args, options: &Options) -> ExitCode {
     let code = exit_code(&found);
     if code != 0 {
         let problems = found.iter().filter(|d| d.severity == Severity::Error).count();
-        eprintln!(
-            "\n{problems} {} in the way of {}",
-            if problems == 1 { "problem" } else { "problems" },
-            text.name
-        );
+        let noun = if problems == 1 { "problem" } else { "problems" };
+        super::tell(&format!("\n{problems} {noun} in the way of {}\n", text.name));
     } else if !args.print {
         super::say(&format!("{} is fine: {}\n", text.name, summary(&checked.config)));
     }

@@ -109,7 +109,7 @@ pub(super) fn check(text: &Text, color: Color) -> Result<Checked, u8> {
             print(&found, &text.source(), color);
             let mistakes = found.iter().filter(|d| d.severity == Severity::Error).count();
             let noun = if mistakes == 1 { "mistake" } else { "mistakes" };
-            eprintln!("\n{mistakes} {noun} in {}", text.name);
+            super::tell(&format!("\n{mistakes} {noun} in {}\n", text.name));
             Err(exit::CONFIG)
         }
     }
@@ -118,7 +118,7 @@ pub(super) fn check(text: &Text, color: Color) -> Result<Checked, u8> {
 /// Diagnostics go to the error output, for people.
 pub(super) fn print(found: &[Diagnostic], source: &Source<'_>, color: Color) {
     if !found.is_empty() {
-        eprint!("{}", config::render(found, source, color.on_stderr()));
+        super::tell(&config::render(found, source, color.on_stderr()));
     }
 }
 

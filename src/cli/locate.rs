@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, options: &Options) -> ExitCode {
     let pools: Vec<_> = config.pools.iter().filter(wanted).collect();
     if pools.is_empty() {
         let names: Vec<&str> = config.pools.iter().map(|pool| pool.name.as_str()).collect();
-        eprintln!("error: there is no such pool; there are: {}", names.join(", "));
+        super::tell(&format!("error: there is no such pool; there are: {}\n", names.join(", ")));
         return ExitCode::from(exit::USAGE);
     }
     let mut places = Vec::new();
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, options: &Options) -> ExitCode {
         match in_pool(pool, args) {
             Ok(found) => places.extend(found),
             Err(problem) => {
-                eprintln!("error: pool {}: {problem}", pool.name);
+                super::tell(&format!("error: pool {}: {problem}\n", pool.name));
                 return ExitCode::from(exit::CONFIG);
             }
         }

@@ -87,6 +87,11 @@ fn help() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What people should know goes to the error output, which may be closed, too.
+fn tell(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 /// Data goes to the standard output. Whoever reads it may have had enough (`| head`): no failure.
 fn say(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());

@@ -22,7 +22,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, options: Options) -> ExitCode {
     let quick = !args.sentinel.is_empty();
     if quick && options.config.is_some() {
-        eprintln!("error: --sentinel stands for a configuration; leave one of them out: --sentinel or -c");
+        super::tell(
+            "error: --sentinel stands for a configuration; leave one of them out: --sentinel or -c\n",
+        );
         return ExitCode::from(exit::USAGE);
     }
     let text = if quick { Ok(quickly(args)) } else { load::read(&options) };

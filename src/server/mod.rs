@@ -6,6 +6,7 @@ mod listen;
 mod logging;
 
 use core::time::Duration;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -37,7 +38,8 @@ pub(crate) fn run(config: Config) -> ExitCode {
     match Server::start(config) {
         Ok(server) => server.serve(),
         Err(refusal) => {
-            eprintln!("ketch: {}", refusal.text);
+            // Nobody may be there to read it; the exit code says the most of it.
+            let _ = writeln!(std::io::stderr(), "ketch: {}", refusal.text);
             ExitCode::from(refusal.code)
         }
     }

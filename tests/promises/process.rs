@@ -1,8 +1,8 @@
 //! How the process begins and ends: exit codes, a port in use, SIGTERM.
 
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -96,4 +96,49 @@ fn readiness_is_withdrawn_before_clients_are_refused() {
         assert_eq!(client.ask(&["STRLEN", "k"]).unwrap(), Value::Integer(1));
         assert_eq!(ended.join().unwrap().expect("it ends by itself").code(), Some(0));
     });
+}
+
+/// Killed at the end of a test that failed.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_ends_nothing() {
+    let stage = Stage::shards(1);
+    let address = support::local(stage.home().port().unwrap());
+    let toml = format!(
+        "[admin]\nlisten = \"\"\n[pool.main]\nlisten = \"{address}\"\n\
+         [[pool.main.shard]]\nname = \"a\"\nnodes = [\"{}\"]\n",
+        stage.primary(0).address()
+    );
+    let file = support::write(stage.home(), "unread", &toml);
+    let run = Command::new(KETCH).args(["run", "-c"]).arg(&file).stderr(Stdio::piped()).spawn();
+    let mut ketch = Started(run.unwrap());
+    let mut log = BufReader::new(ketch.0.stderr.take().unwrap());
+    log.read_line(&mut String::new()).unwrap();
+    drop(log);
+    let mut client = support::client(address);
+    let signal = |name: &str, pid: u32| {
+        assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+    };
+    for round in 0..3 {
+        // Each of these has a line in the log.
+        signal("-HUP", ketch.0.id());
+        assert_eq!(client.ask(&["SET", "k", &round.to_string()]).unwrap(), ok());
+        thread::sleep(Duration::from_millis(50));
+    }
+    signal("-TERM", ketch.0.id());
+    let mut status = None;
+    let ended = || {
+        status = ketch.0.try_wait().unwrap();
+        status.is_some()
+    };
+    wait_until(SOON, "it ends by itself", ended).unwrap();
+    assert_eq!(status.unwrap().code(), Some(0));
 }

@@ -199,3 +199,16 @@ fn completions_know_the_verbs() {
         assert!(out(&said).contains("completions") && !out(&said).is_empty());
     }
 }
+
+#[test]
+fn output_that_nobody_reads_is_no_failure_of_its_own() {
+    let folder = Folder::new("unread");
+    for (text, due) in [(GOOD, 0), ("[pool.main]\nlisten = 1\n", 78)] {
+        let file = folder.file(text);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(KETCH);
+        command.args(["check", "-c", &file]).stdout(writer.try_clone().unwrap()).stderr(writer);
+        assert_eq!(command.status().unwrap().code(), Some(due));
+    }
+}

@@ -13,7 +13,7 @@ help: ## show this list
 setup: ## install what this machine lacks, and say what it was
 	@bash scripts/setup.sh
 
-demo: setup release ## start Redis, Sentinels and Ketch here, and show a failover (ARGS="…")
+demo: setup release ## start Redis, Sentinels and Ketch here; f kills a primary (ARGS="…")
 	@$(BIN) demo $(ARGS)
 
 check: ## the quick look: format, lints, rules of the house

@@ -34,15 +34,18 @@ const TASKS_END_WITHIN: Duration = Duration::from_secs(1);
 /// Serves until SIGTERM or SIGINT. Returns 0 after a drain, 75 for a port in use, 77 for one that may not
 /// be bound, 1 for anything else that kept it from starting.
 pub(crate) fn run(config: Config) -> ExitCode {
-    logging::start(&config.log);
-    match Server::start(config) {
+    let log = logging::start(&config.log);
+    let code = match Server::start(config) {
         Ok(server) => server.serve(),
         Err(refusal) => {
+            log.flush();
             // Nobody may be there to read it; the exit code says the most of it.
             let _ = writeln!(std::io::stderr(), "ketch: {}", refusal.text);
             ExitCode::from(refusal.code)
         }
-    }
+    };
+    log.flush();
+    code
 }
 
 /// Why the process does not start.

@@ -142,3 +142,35 @@ fn a_log_that_nobody_reads_any_more_ends_nothing() {
     wait_until(SOON, "it ends by itself", ended).unwrap();
     assert_eq!(status.unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_log_that_is_not_read_holds_up_nothing() {
+    let stage = Stage::shards(1);
+    let [address, admin] = [0; 2].map(|_| support::local(stage.home().port().unwrap()));
+    // Each of these nodes is logged as found and as down: more than a pipe holds, which is 64 KiB.
+    let nobody: Vec<String> = (1..=400).map(|port| format!("127.0.0.1:{port}")).collect();
+    let toml = format!(
+        "[admin]\nlisten = \"{admin}\"\n[pool.main]\nlisten = \"{address}\"\n\
+         [[pool.main.shard]]\nname = \"a\"\nnodes = [\"{}\"]\n\
+         [pool.other]\nlisten = \"{}\"\n[[pool.other.shard]]\nname = \"b\"\nnodes = {nobody:?}\n",
+        stage.primary(0).address(),
+        support::local(stage.home().port().unwrap()),
+    );
+    let file = support::write(stage.home(), "stuck", &toml);
+    let run = Command::new(KETCH).args(["run", "-c"]).arg(&file).stderr(Stdio::piped()).spawn();
+    let mut ketch = Started(run.unwrap());
+    let all_down = || {
+        let text = http(admin, "/api/v1/snapshot").unwrap_or_default();
+        text.matches("\"health\":\"down\"").count() == nobody.len()
+    };
+    wait_until(SOON, "all are down", all_down).unwrap();
+    assert_eq!(support::client(address).ask(&["SET", "k", "v"]).unwrap(), ok());
+    assert!(Command::new("kill").arg(ketch.0.id().to_string()).status().unwrap().success());
+    let mut status = None;
+    let ended = || {
+        status = ketch.0.try_wait().unwrap();
+        status.is_some()
+    };
+    wait_until(SOON, "it ends by itself", ended).unwrap();
+    assert_eq!(status.unwrap().code(), Some(0));
+}

@@ -165,9 +165,14 @@ impl Client {
     }
 
     /// By which policy a read goes that waited until earlier requests of this client were answered: a
-    /// replica need not have yet what they wrote.
-    pub(crate) fn reads_behind(&self, own_order: bool) -> ReadPolicy {
-        if own_order && self.route != Route::Replica { ReadPolicy::PreferPrimary } else { self.reads }
+    /// replica need not have yet what they wrote. So it waits on, where there is a primary (`writable`)
+    /// to which no upstream is ready at the moment.
+    pub(crate) fn reads_behind(&self, own_order: bool, writable: bool) -> ReadPolicy {
+        match (own_order && self.route != Route::Replica, writable) {
+            (true, true) => ReadPolicy::Primary,
+            (true, false) => ReadPolicy::PreferPrimary,
+            (false, _) => self.reads,
+        }
     }
 
     /// Gives the reply of place `seq`.

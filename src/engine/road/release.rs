@@ -149,6 +149,7 @@ impl Engine {
         if routes.primary.is_none() && routes.replicas.is_empty() {
             return;
         }
+        let writable = self.topology.pool(pool).shard(shard).writable();
         let mut blocked: BTreeSet<ClientId> = BTreeSet::new();
         let mut from = 0;
         while let Some(number) = self.hold.of_shard(pool, shard, from) {
@@ -162,7 +163,7 @@ impl Engine {
                 continue;
             }
             let Some(c) = self.clients.get(client) else { continue };
-            let (road, reads) = (c.roads.get(shard), c.reads_behind(own_order));
+            let (road, reads) = (c.roads.get(shard), c.reads_behind(own_order, writable));
             match self.choose_now(road, pool, shard, row.is_read(), reads) {
                 Ok(upstream) => {
                     if let Some(held) = self.unhold(number) {

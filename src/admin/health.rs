@@ -64,9 +64,16 @@ impl Readiness {
         let topology = admin.reader.current();
         let listening = admin.listening.load(Ordering::Acquire);
         let draining = admin.facts.draining.load(Ordering::Relaxed);
+        // Workers close them when they are told when to stop.
+        let closed = admin.facts.stop_at().is_some();
+        let listeners = match (listening, closed) {
+            (_, true) => "listeners closed",
+            (true, false) => "listeners bound",
+            (false, false) => "listeners not bound yet",
+        };
         let mut checks = vec![
             (true, format!("configuration loaded, topology {}", topology.epoch)),
-            (listening, (if listening { "listeners bound" } else { "listeners not bound yet" }).to_owned()),
+            (listening && !closed, listeners.to_owned()),
             (!draining, (if draining { "draining" } else { "not draining" }).to_owned()),
         ];
         checks.push(writable(admin.now(), &topology, pool)?);

@@ -160,6 +160,9 @@ async fn ready_means_bound_not_draining_and_a_shard_writable() {
     ketch.expect("/readyz?verbose", 200, "[+] 1 of 2 shards writable, main/b: primary_down for 60 s").await;
     ketch.admin.facts.draining.store(true, Ordering::Relaxed);
     ketch.expect("/readyz", 503, "[-] draining").await;
+    ketch.expect("/readyz?verbose", 503, "[+] listeners bound").await;
+    ketch.admin.facts.drain(crate::base::Time::from_millis(60_000));
+    ketch.expect("/readyz?verbose", 503, "[-] listeners closed").await;
     ketch.expect("/livez", 200, "live").await;
 }
 

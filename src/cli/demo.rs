@@ -15,6 +15,7 @@ mod story;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,10 +28,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::demo::keys::Keys;
 use crate::cli::demo::stage::Stage;
 use crate::cli::demo::story::Story;
+use crate::cli::exit::{IN_USE, UNAVAILABLE};
 use crate::lab::LabError;
 
-/// EX_UNAVAILABLE of sysexits: something that the demo needs is not installed.
-const UNAVAILABLE: u8 = 69;
 /// Between two looks at keys, signals and Sentinels.
 const TICK: Duration = Duration::from_millis(100);
 /// A headless demo kills nothing in its last seconds, so that every failover can end.
@@ -49,10 +49,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub headless: bool,
     /// Kill a primary whenever this time has passed, one shard after the other.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub failover_after: Option<Duration>,
     /// End by itself after this time.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub exit_after: Option<Duration>,
     /// Don't write and read all the time.
     #[arg(long)]
@@ -70,6 +70,15 @@ pub(crate) struct Args {
 
 /// Runs the demo until a key, a signal or its time ends it. 0 if no acknowledged write was lost.
 pub(crate) fn run(args: Args) -> ExitCode {
+    if let Some(address) = args.listen
+        && let Err(error) = TcpListener::bind(address)
+    {
+        // Told before anything is started.
+        let in_use = error.kind() == io::ErrorKind::AddrInUse;
+        let advice = if in_use { "is taken by another process" } else { "can't be listened on" };
+        eprintln!("ketch demo: {address} {advice} ({error}): choose another --listen, or leave it out");
+        return if in_use { ExitCode::from(IN_USE) } else { ExitCode::FAILURE };
+    }
     println!(
         "ketch {} demo  (Ctrl-C stops everything and removes its temporary folder)\n",
         env!("CARGO_PKG_VERSION")
@@ -85,6 +94,11 @@ pub(crate) fn run(args: Args) -> ExitCode {
             }
         }
     }
+}
+
+/// A time as the options take it.
+fn time(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "write a number and a unit: \"10s\" or \"1m30s\"".to_owned())
 }
 
 /// True if nothing was lost.

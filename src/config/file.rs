@@ -107,7 +107,7 @@ pub(super) static FILE: Section = Section {
             "name",
             Kind::Word,
             "\"cache-1\"",
-            "Shown on the status page and in INFO. Default: the host's name.",
+            "Shown in the snapshot and in INFO. Default: the host's name.",
         ),
         unset(
             "threads",
@@ -124,7 +124,7 @@ pub(super) static FILE: Section = Section {
 
 static ADMIN: Section = Section {
     header: "[admin]",
-    doc: "The status page, the metrics and the health checks.",
+    doc: "Health checks, metrics and a snapshot of everything, over HTTP.",
     rows: &[row(
         "listen",
         Kind::AddressOrOff,

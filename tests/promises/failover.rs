@@ -2,7 +2,7 @@
 //! they are told, what is executed, and what is never served by the old one again.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -326,7 +326,8 @@ const WIDTH: usize = 8;
 
 /// Appends numbers to its own key, a pipeline at a time, until it is told to stop. Replies must come in
 /// order, so a reply's length never shrinks unless the promoted node had less.
-fn append_until(stop: &AtomicBool, mut client: Client, key: String) -> Diary {
+/// Each pipeline that was answered is counted in `answered`.
+fn append_until(stop: &AtomicBool, answered: &AtomicUsize, mut client: Client, key: String) -> Diary {
     let mut diary = Diary { key, acknowledged: Vec::new(), unknown: Vec::new(), sent: 0 };
     while !stop.load(Ordering::Relaxed) {
         let numbers = diary.sent + 1..=diary.sent + PIPELINE;
@@ -350,6 +351,8 @@ fn append_until(stop: &AtomicBool, mut client: Client, key: String) -> Diary {
                 other => panic!("number {number}: {other:?}"),
             }
         }
+        answered.fetch_add(1, Ordering::Relaxed);
+        // Not a wait: it keeps the writers from filling the machine that Sentinel runs on.
         thread::sleep(Duration::from_millis(1));
     }
     diary
@@ -361,21 +364,27 @@ fn pipelines_keep_their_order_over_a_failover() {
     let ketch = Ketch::before(&group, "reads = \"primary\"");
     let old = group.primary(0).unwrap();
     let stop = AtomicBool::new(false);
+    let answered = AtomicUsize::new(0);
+    let many_more = |what: &str| {
+        let from = answered.load(Ordering::Relaxed);
+        wait_until(FAILOVER, what, || answered.load(Ordering::Relaxed) >= from + 200)
+    };
     let mut killed = Instant::now();
     let diaries: Vec<Diary> = thread::scope(|scope| {
         let start = |n: usize| {
-            let (client, stop) = (ketch.client(), &stop);
-            scope.spawn(move || append_until(stop, client, format!("diary:{n}")))
+            let (client, stop, answered) = (ketch.client(), &stop, &answered);
+            scope.spawn(move || append_until(stop, answered, client, format!("diary:{n}")))
         };
         let writers: Vec<_> = (0..4).map(start).collect();
-        thread::sleep(Duration::from_millis(500));
+        let before = many_more("the writers write");
         killed = Instant::now();
         old.kill();
         let failover = group.wait_for_failover(0, old, FAILOVER).map(Server::port);
-        thread::sleep(Duration::from_millis(500));
+        let after = many_more("the writers write on");
         stop.store(true, Ordering::Relaxed);
         let diaries = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
         failover.unwrap();
+        before.and(after).unwrap();
         diaries
     });
     let mut client = ketch.client();

@@ -123,6 +123,23 @@ fn a_wrong_command_line_is_2() {
 }
 
 #[test]
+fn a_demo_that_cannot_be_given_what_it_is_asked_for_starts_nothing_and_says_why() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let demo = ketch(&["demo", "--headless", "--listen", &address]);
+    assert_eq!((code(&demo), out(&demo)), (75, String::new()));
+    assert!(
+        err(&demo).contains(&address) && err(&demo).contains("choose another --listen"),
+        "{}",
+        err(&demo)
+    );
+
+    let demo = ketch(&["demo", "--failover-after", "xx"]);
+    assert_eq!(code(&demo), 2);
+    assert!(err(&demo).contains("write a number and a unit: \"10s\""), "{}", err(&demo));
+}
+
+#[test]
 fn colours_are_for_terminals_and_for_who_asks() {
     let folder = Folder::new("colour");
     let file = folder.file("x = 1\n");

@@ -21,7 +21,7 @@ const SERVE_LIMIT: Duration = Duration::from_secs(20);
 /// How long Ketch may take to end by itself.
 const END_LIMIT: Duration = Duration::from_secs(5);
 const ASK_LIMIT: Duration = Duration::from_secs(2);
-/// Where Ketch listens if nobody else does: reads and writes, reads, status page.
+/// Where Ketch listens if nobody else does: reads and writes, reads, admin.
 const PORTS: [u16; 3] = [6380, 6381, 8404];
 /// Keys that are tried to find one on each shard.
 const PROBES: u32 = 1000;

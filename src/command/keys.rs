@@ -446,7 +446,7 @@ pub(in crate::command) mod tests {
                 let (bytes, spans) = request(&words);
                 let mut found = Vec::new();
                 crate::command::blocks(row, &bytes, &spans);
-                crate::command::sort_patterns(&bytes, &spans).for_each(drop);
+                crate::command::key_patterns(row, &bytes, &spans).for_each(drop);
                 if keys(row, &bytes, &spans, &mut found).is_ok() {
                     assert!(found.iter().all(|&at| at > 0 && (at as usize) < len), "{} {words:?}", row.name);
                     let count = found.len();

@@ -23,7 +23,7 @@ mod table;
 
 pub use find::{Found, find, find_name};
 pub use keys::{KeyError, keys, keys_and_flags};
-pub use options::{blocks, sort_patterns};
+pub use options::{blocks, key_patterns};
 pub use reply_policy::{concat, join, places};
 pub use row::{
     Begin, Find, Finder, Flags, Group, Handling, KeyFlags, KeySpec, Known, Local, ReplyPolicy, RequestPolicy,

@@ -33,10 +33,10 @@ pub fn blocks(row: &Row, request: &[u8], args: &[Span]) -> bool {
 }
 
 /// The patterns by which a SORT or SORT_RO makes names of further keys from its elements: BY or GET
-/// with a `*`, without the field of a hash that may follow.
-pub fn sort_patterns<'a>(request: &'a [u8], args: &'a [Span]) -> impl Iterator<Item = &'a [u8]> {
+/// with a `*`, without the field of a hash that may follow. No other command has any.
+pub fn key_patterns<'a>(row: &Row, request: &'a [u8], args: &'a [Span]) -> impl Iterator<Item = &'a [u8]> {
     let words = Words { request, args };
-    let mut at = 2;
+    let mut at = if matches!(row.name, "sort" | "sort_ro") { 2 } else { words.len() };
     let options = core::iter::from_fn(move || {
         let option = at;
         at += sort_option(words, at);
@@ -155,9 +155,10 @@ mod tests {
             ("sort k store by* alpha", ""),
             ("sort_ro k limit by * get x", ""),
             ("sort k get", ""),
+            ("mget k by w_* get o_*", ""),
         ] {
-            let found = with_row(line, |_, request, args| {
-                sort_patterns(request, args).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
+            let found = with_row(line, |row, request, args| {
+                key_patterns(row, request, args).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
             });
             assert_eq!(found, is, "{line}");
         }

@@ -294,11 +294,9 @@ impl Engine {
         if !shards.all(|s| s == first) {
             return Err(NoShard::Crossed);
         }
-        if matches!(row.name, "sort" | "sort_ro") {
-            let elsewhere = |pattern: &[u8]| placement.pattern(pattern) != Some(usize::from(first.0));
-            if command::sort_patterns(request, &self.args).any(elsewhere) {
-                return Err(NoShard::Pattern);
-            }
+        let elsewhere = |pattern: &[u8]| placement.pattern(pattern) != Some(usize::from(first.0));
+        if command::key_patterns(row, request, &self.args).any(elsewhere) {
+            return Err(NoShard::Pattern);
         }
         Ok(first)
     }

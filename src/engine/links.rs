@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::action::{Action, CloseReason, Lost, Party};
 use super::counters::{Counters, NodeCounters, UpstreamCounters};
+use super::profile::Profile;
 use super::upstreams::{Lane, State, Upstream};
 use super::{Engine, clients::Pause};
 use crate::base::{NodeId, PoolId, ShardId, Time, UpstreamId, next_random};
@@ -204,12 +205,19 @@ impl Engine {
                 && matches!(u.state, State::Connecting | State::Handshaking)
         });
         if !on_its_way {
-            self.connect(pool, node, Lane::Shared);
+            let profile = Profile::of(&self.topology.pool(pool).config);
+            self.connect(pool, node, Lane::Shared, profile);
         }
     }
 
     /// Makes an upstream, unless its node is waited for or has as many as it may.
-    pub(super) fn connect(&mut self, pool: PoolId, node: NodeId, lane: Lane) -> Option<UpstreamId> {
+    pub(super) fn connect(
+        &mut self,
+        pool: PoolId,
+        node: NodeId,
+        lane: Lane,
+        profile: Profile,
+    ) -> Option<UpstreamId> {
         let snapshot = Arc::clone(self.topology.pool(pool));
         let (limit, within) = (snapshot.config.limits.max_upstreams, snapshot.config.timeouts.connect);
         let link = self.pools[usize::from(pool.0)].links.get(&node)?;
@@ -234,7 +242,7 @@ impl Engine {
         link.count += 1;
         link.counters.connections.set(link.count as i64);
         let counters = UpstreamCounters::new(&self.registry, &snapshot, to_node);
-        let upstream = Upstream::new(pool, link.shard, node, lane, self.now, counters);
+        let upstream = Upstream::new(pool, link.shard, node, lane, profile, self.now, counters);
         let id = self.upstreams.insert(upstream);
         self.actions.push_back(Action::Connect { upstream: id, to, within });
         Some(id)

@@ -419,8 +419,12 @@ impl Worker {
     /// This worker serves the client from now on.
     fn adopt(&mut self, listener: ListenerId, stream: std::net::TcpStream) {
         let Ok(peer) = stream.peer_addr() else { return };
+        let local = stream.local_addr();
         let Ok(socket) = Socket::accepted(stream, (self.doors)(listener)) else { return };
         let id = self.engine.client_opened(listener, peer);
+        if let Ok(local) = local {
+            self.engine.client_found_us_at(id, local);
+        }
         let token = Token(CLIENT << KIND | id.index as usize);
         if self.sockets.clients.insert(id, socket, self.poll.registry(), token).is_err() {
             return self.engine.client_lost(id);

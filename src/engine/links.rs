@@ -15,7 +15,9 @@ use crate::base::{NodeId, PoolId, ShardId, Time, UpstreamId, next_random};
 use crate::config::{ReadPolicy, Route};
 use crate::failover::Fate;
 use crate::resp::RequestLimits;
-use crate::topology::{Health, Node, NodeFailure, NodeState, Observation, Pool, Role, Topology};
+use crate::topology::{
+    Health, Node, NodeFailure, NodeState, Observation, Pool, PoolFacts, Role, Topology, WaitedHere,
+};
 
 /// How soon a believed primary is tried, or asked for its role, again: it must not wait for a back-off,
 /// and an address that refuses must not be hammered.
@@ -36,6 +38,8 @@ pub(crate) struct PoolState {
     pub(crate) links: BTreeMap<NodeId, Link>,
     pub(crate) counters: Counters,
     pub(crate) limits: RequestLimits,
+    pub(crate) facts: Arc<PoolFacts>,
+    pub(crate) waited: WaitedHere,
 }
 
 /// Who serves a shard at the moment: shared upstreams that are ready and take more.
@@ -445,6 +449,8 @@ impl PoolState {
                 max_inline: limits.max_inline.as_usize(),
                 max_bulk: limits.max_request.as_usize(),
             },
+            facts: Arc::clone(&pool.facts),
+            waited: pool.facts.waited.worker(),
         }
     }
 }

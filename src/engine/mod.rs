@@ -182,7 +182,7 @@ impl Engine {
             (_, reads) => reads,
         };
         let pool = Arc::clone(self.topology.pool(pool_id));
-        let counted = pool.facts.reserve_client(pool.config.limits.max_clients);
+        let counted = pool.facts.reserve_client(pool.max_clients());
         let session = Session::new(peer, self.now);
         let id: ClientId = self.clients.insert(Client {
             number: self.facts.next_client(),
@@ -216,6 +216,13 @@ impl Engine {
             self.refuse_client(id);
         }
         id
+    }
+
+    /// Ketch's end of a client's connection: what the client knows Ketch by.
+    pub fn client_found_us_at(&mut self, id: ClientId, local: SocketAddr) {
+        if let Some(client) = self.clients.get_mut(id) {
+            client.session.local = Some(local);
+        }
     }
 
     /// Bytes that a client sent. They are always taken whole.

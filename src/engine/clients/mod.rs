@@ -96,6 +96,8 @@ pub(crate) struct Client {
 /// What is rarely looked at.
 pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
+    /// Ketch's end of the connection, where the driver told it.
+    pub(crate) local: Option<SocketAddr>,
     pub(crate) opened: Time,
     pub(crate) last: Time,
     pub(crate) name: Vec<u8>,
@@ -112,6 +114,7 @@ impl Session {
     pub(crate) fn new(peer: SocketAddr, now: Time) -> Session {
         Session {
             peer,
+            local: None,
             opened: now,
             last: now,
             name: Vec::new(),

@@ -30,6 +30,7 @@ impl Engine {
             client: local::Client {
                 number: client.number,
                 address: &address,
+                local: session.local,
                 name: &session.name,
                 lib_name: &session.lib_name,
                 lib_version: &session.lib_version,

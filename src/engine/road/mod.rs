@@ -14,6 +14,7 @@ mod judge;
 mod large;
 mod local;
 mod release;
+mod slow;
 mod split;
 mod stream;
 

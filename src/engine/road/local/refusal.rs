@@ -3,6 +3,8 @@
 
 use core::fmt::{self, Display};
 
+use super::config_cmd::Unset;
+
 /// The client's mistake, each time; nothing was changed, and sending it again changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Refusal<'a> {
@@ -34,6 +36,23 @@ pub(super) enum Refusal<'a> {
     NoKeyArguments,
     WrongNumberForCommand,
     BadArgumentsForCommand,
+    /// No such parameter.
+    ConfigUnknown(&'a [u8]),
+    ConfigUnset(&'static str, Unset),
+    LogCount,
+    /// Valkey has several command logs, and this is none of them.
+    LogKind,
+    /// A subcommand that there is, with too many arguments.
+    SubcommandSyntax {
+        name: &'a [u8],
+        container: &'static str,
+    },
+    /// No delay of this event was recorded.
+    NoSamples(&'a [u8]),
+    /// No name that a Sentinel-aware client could know the pool by.
+    NoSuchMaster,
+    /// It is what primaries report, and none has yet.
+    NoReport,
 }
 
 /// A client's own words are quoted this far.
@@ -48,7 +67,11 @@ impl Refusal<'_> {
             Refusal::Protocol => "NOPROTO",
             Refusal::NoShardWritable => "MASTERDOWN",
             Refusal::NoPassword => "no_password",
-            Refusal::WrongNumber(_) => "arity",
+            Refusal::WrongNumber(_) | Refusal::SubcommandSyntax { .. } => "arity",
+            Refusal::ConfigUnknown(_) | Refusal::ConfigUnset(..) => "config",
+            Refusal::NoSamples(_) => "no_samples",
+            Refusal::NoSuchMaster => "no_master",
+            Refusal::NoReport => "no_report",
             Refusal::BadDatabase | Refusal::OtherDatabase(_) => "database",
             Refusal::NoCluster => "no_cluster",
             Refusal::UnknownCommand
@@ -62,6 +85,8 @@ impl Refusal<'_> {
             | Refusal::ClientName
             | Refusal::ClientAttribute(_)
             | Refusal::ClientOption(_)
+            | Refusal::LogCount
+            | Refusal::LogKind
             | Refusal::TooLong { .. } => "syntax",
         }
     }
@@ -113,6 +138,24 @@ impl Display for Refusal<'_> {
                 f.write_str("ERR Invalid number of arguments specified for command")
             }
             Refusal::BadArgumentsForCommand => f.write_str("ERR Invalid arguments specified for command"),
+            Refusal::ConfigUnknown(name) => {
+                write!(f, "ERR Unknown option or number of arguments for CONFIG SET - '{}'", quoted(name))
+            }
+            Refusal::ConfigUnset(name, why) => {
+                write!(f, "ERR CONFIG SET failed (possibly related to argument '{name}') - {why}")
+            }
+            Refusal::LogCount => f.write_str("ERR count should be greater than or equal to -1"),
+            Refusal::LogKind => {
+                f.write_str("ERR type should be one of the following: slow, large-request, large-reply")
+            }
+            Refusal::SubcommandSyntax { name, container } => write!(
+                f,
+                "ERR unknown subcommand or wrong number of arguments for '{}'. Try {container} HELP.",
+                quoted(name)
+            ),
+            Refusal::NoSamples(event) => write!(f, "ERR No samples available for event '{}'", quoted(event)),
+            Refusal::NoSuchMaster => f.write_str("ERR No such master with that name"),
+            Refusal::NoReport => f.write_str("ERR no primary of this pool has told yet; ask again in a second"),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Answers of one line: PING, ECHO, QUIT, SELECT, TIME, LOLWUT.
+//! Answers of one line: PING, ECHO, QUIT, SELECT, TIME, LASTSAVE, LOLWUT.
 
-use crate::resp::{array, bulk, simple};
+use crate::resp::{array, bulk, integer as number, simple, verbatim};
 
 use super::refusal::Refusal;
-use super::{Answer, Args, Context, Effect, integer, ok};
+use super::{Answer, Args, Context, Effect, info, integer, ok};
 
 pub(super) fn ping<'a>(args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
     match args.len() {
@@ -46,8 +46,19 @@ pub(super) fn time<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
 
 const BOAT: &str = "      |\\\n  |\\  | \\\n  | \\ |  \\\n  |__\\|___\\\n__|___|______\n\\__________/\n";
 
-pub(super) fn lolwut<'a>(out: &mut Vec<u8>) -> Answer<'a> {
-    bulk(out, format!("{BOAT}Ketch ver. {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
+/// LOLWUT [VERSION version [argument …]]: the same boat for every version.
+pub(super) fn lolwut<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
+    if args.len() > 2 && args.is(1, "VERSION") && integer(args.get(2)).is_none() {
+        return Err(Refusal::NotANumber);
+    }
+    let text = format!("{BOAT}Ketch ver. {}\n", env!("CARGO_PKG_VERSION"));
+    verbatim(out, cx.client.protocol, text.as_bytes());
+    Ok(Effect::None)
+}
+
+/// Of the primary that has not saved for the longest time: what was written before is saved.
+pub(super) fn lastsave<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
+    number(out, info::nodes::last_save(cx).ok_or(Refusal::NoReport)? as i64);
     Ok(Effect::None)
 }
 
@@ -78,7 +89,12 @@ mod tests {
             "-ERR This instance has cluster support",
             "no_cluster",
         );
-        assert!(fixture.ask(Local::Lolwut, "LOLWUT").0.contains("Ketch ver. "));
+        for request in ["LOLWUT", "LOLWUT VERSION 5 1 1 1", "LOLWUT VERSION", "LOLWUT 5"] {
+            assert!(fixture.ask(Local::Lolwut, request).0.contains("Ketch ver. "), "{request}");
+        }
+        let text = "-ERR value is not an integer or out of range\r\n";
+        fixture.check_error(Local::Lolwut, "LOLWUT VERSION x", text, "syntax");
+        fixture.check_error(Local::Lastsave, "LASTSAVE", "-ERR no primary of this pool has told", "no_report");
     }
 
     #[test]

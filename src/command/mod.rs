@@ -7,6 +7,7 @@
 //! - `find`: from the bytes of a request to its row.
 //! - `keys`: where the keys of a request are; `options`: what only the options tell.
 //! - `reply_policy`: part replies → one reply.
+//! - `manual`: `docs/commands.md`, from the rows.
 //!
 //! Deliberately absent: which node serves a command (routing's), what Ketch answers by itself and how
 //! its errors are worded (the engine's), commands of modules (they are learned from the nodes).
@@ -16,6 +17,7 @@
 
 mod find;
 mod keys;
+mod manual;
 mod options;
 mod reply_policy;
 mod row;
@@ -23,6 +25,7 @@ mod table;
 
 pub use find::{Found, find, find_name};
 pub use keys::{KeyError, keys, keys_and_flags};
+pub use manual::manual;
 pub use options::{blocks, key_patterns};
 pub use reply_policy::{concat, join, places};
 pub use row::{

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::command::{RowId, find_name};
 use crate::metrics::{Row, catalog};
 
-use super::super::Context;
+use crate::engine::road::local::Context;
 use super::{Lines, nodes};
 
 const COMMANDS: &str = "total_commands_processed";

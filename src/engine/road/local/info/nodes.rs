@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::topology::{Database, NodeCounts, NodeReport};
 
-use super::super::Context;
+use crate::engine::road::local::Context;
 use super::Lines;
 
 fn reports(cx: &Context<'_>) -> Vec<Arc<NodeReport>> {

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use crate::config::Route;
 use crate::topology::{Gate, Health, Pool, Role, Shard};
 
-use super::super::{Context, role};
+use crate::engine::road::local::{Context, role};
 use super::Lines;
 
 pub(super) fn replication(lines: &mut Lines, cx: &Context<'_>) {

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::Time;
 
-use super::super::{Context, REDIS_VERSION};
+use crate::engine::road::local::{Context, REDIS_VERSION};
 use super::Lines;
 
 pub(super) fn server(lines: &mut Lines, cx: &Context<'_>) {

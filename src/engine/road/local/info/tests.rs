@@ -1,9 +1,14 @@
 //! Sections, their choice and their numbers.
 
-use crate::command::Local;
+use core::time::Duration;
+
+use crate::command::{Local, find_name};
 use crate::config::Route;
 use crate::metrics::catalog;
+use crate::resp::Protocol;
+use crate::topology::{Database, NodeCounts, NodeReport};
 
+use crate::engine::road::local::Effect;
 use crate::engine::road::local::fixture::Fixture;
 
 fn text(fixture: &Fixture, request: &str) -> String {
@@ -32,8 +37,10 @@ fn sections_are_chosen_by_name_and_keep_their_order() {
     ] {
         assert!(all.contains(section), "{section} {all}");
     }
-    for word in ["all", "everything", "default", "nosuch all"] {
-        assert_eq!(text(&fixture, &format!("INFO {word}")), all);
+    assert_eq!(text(&fixture, "INFO default nosuch"), all);
+    let everything = all.replace("# Errorstats\r\n", "# Commandstats\r\n\r\n# Errorstats\r\n");
+    for word in ["all", "everything", "nosuch ALL", "default commandstats"] {
+        assert_eq!(text(&fixture, &format!("INFO {word}")), everything);
     }
 }
 
@@ -99,4 +106,96 @@ fn shards_are_told_by_name() {
         text(&fixture, "INFO shards")
             .contains("name=a,primary=,replicas=1,replicas_serving=1,state=no_primary,")
     );
+}
+
+fn reporting(fixture: &Fixture, node: usize, report: NodeReport) {
+    fixture.pool().nodes[node].facts.reported(report);
+}
+
+fn counts(hits: u64) -> NodeCounts {
+    NodeCounts { keyspace_hits: hits, keyspace_misses: 1, expired_keys: 2, evicted_keys: 3 }
+}
+
+#[test]
+fn what_nodes_report_is_summed_over_the_believed_primaries() {
+    let mut fixture = Fixture::new(|_| {});
+    assert!(!text(&fixture, "INFO memory stats").contains("used_memory"), "nobody has said");
+    assert_eq!(text(&fixture, "INFO keyspace"), "# Keyspace\r\n");
+    let database = |keys, expires, avg_ttl| Database { number: 0, keys, expires, avg_ttl };
+    let report = |used: u64, version: &str, database| NodeReport {
+        version: version.into(),
+        used_memory: used,
+        used_memory_rss: 2 * used,
+        maxmemory: 1 << 20,
+        maxmemory_policy: "allkeys-lru".into(),
+        counts: counts(10),
+        databases: vec![database],
+        ..NodeReport::default()
+    };
+    reporting(&fixture, 0, report(1000, "7.2.4", database(5, 1, 100)));
+    // A replica's numbers are its primary's.
+    reporting(&fixture, 1, report(5000, "5.0.0", database(5, 1, 100)));
+    reporting(&fixture, 2, report(500, "7.0.15", database(7, 3, 500)));
+    let memory = text(&fixture, "INFO memory");
+    assert!(memory.starts_with("# Memory\r\nused_memory:1500\r\nused_memory_human:1.46K\r\n"), "{memory}");
+    for line in ["maxmemory:2097152", "maxmemory_human:2.00M", "maxmemory_policy:allkeys-lru", "mem_fragmentation_ratio:2.00"] {
+        assert!(memory.contains(&format!("\r\n{line}\r\n")), "{line} {memory}");
+    }
+    assert_eq!(text(&fixture, "INFO keyspace"), "# Keyspace\r\ndb0:keys=12,expires=4,avg_ttl=400\r\n");
+    let stats = text(&fixture, "INFO stats");
+    assert!(stats.contains("\r\nkeyspace_hits:20\r\nkeyspace_misses:2\r\n"), "{stats}");
+    assert!(text(&fixture, "INFO server").starts_with("# Server\r\nredis_version:7.0.15\r\n"));
+    fixture.lose_primaries();
+    assert_eq!(text(&fixture, "INFO memory"), "# Memory\r\n");
+}
+
+#[test]
+fn statistics_begin_anew_when_they_are_reset() {
+    let fixture = Fixture::new(|_| {});
+    let get = fixture.registry.counter(&catalog::COMMANDS_TOTAL, &["main", "get", "read"]);
+    get.add(4);
+    let waited = fixture.pool().facts.waited.worker();
+    let row = find_name(b"get").unwrap().id();
+    waited.add(row, Duration::from_micros(10));
+    let errors = fixture.registry.counter(&catalog::COMMAND_ERRORS_TOTAL, &["main", "WRONGTYPE"]);
+    errors.add(2);
+    reporting(&fixture, 0, NodeReport { counts: counts(10), ..NodeReport::default() });
+    let commands = "# Commandstats\r\ncmdstat_get:calls=4,usec=10,usec_per_call=2.50\r\n";
+    assert_eq!(text(&fixture, "INFO commandstats"), commands);
+    fixture.check(Local::ConfigResetstat, "CONFIG RESETSTAT", "+OK\r\n", Effect::None);
+    assert_eq!(text(&fixture, "INFO commandstats"), "# Commandstats\r\n");
+    assert_eq!(text(&fixture, "INFO errorstats"), "# Errorstats\r\n");
+    get.add(1);
+    waited.add(row, Duration::from_micros(3));
+    let commands = "# Commandstats\r\ncmdstat_get:calls=1,usec=3,usec_per_call=3.00\r\n";
+    assert_eq!(text(&fixture, "INFO commandstats"), commands);
+    reporting(&fixture, 0, NodeReport { counts: counts(12), ..NodeReport::default() });
+    let stats = text(&fixture, "INFO stats");
+    for line in ["total_commands_processed:1", "total_error_replies:0", "keyspace_hits:2", "keyspace_misses:0"] {
+        assert!(stats.contains(&format!("\r\n{line}\r\n")), "{line} {stats}");
+    }
+}
+
+#[test]
+fn in_resp3_it_is_a_text_for_people() {
+    let mut fixture = Fixture::new(|_| {});
+    fixture.protocol = Protocol::Resp3;
+    let reply = "=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n\r\n";
+    fixture.check(Local::Info, "INFO cluster", reply, Effect::None);
+}
+
+#[test]
+fn a_run_has_an_id_of_its_own() {
+    let fixture = Fixture::new(|_| {});
+    let server = text(&fixture, "INFO server");
+    let id = server.split("\r\n").find_map(|line| line.strip_prefix("run_id:")).unwrap();
+    assert!(id.len() == 40 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
+    assert!(text(&fixture, "INFO server").contains(id));
+}
+
+#[test]
+fn bytes_are_told_to_people_as_redis_tells_them() {
+    for (bytes, text) in [(0, "0B"), (1023, "1023B"), (990_648, "967.43K"), (25_276_510_208, "23.54G")] {
+        assert_eq!(super::human(bytes), text);
+    }
 }

@@ -119,9 +119,11 @@ fn remark(local: Local) -> &'static str {
              pool, until Ketch ends; several at once or none. Others only to the value that they have"
         }
         Local::ConfigResetstat => ": what INFO counts begins anew; metrics never go back",
-        Local::Command | Local::CommandInfo | Local::CommandCount | Local::CommandList | Local::CommandDocs => {
-            ": from its table, without what modules add; DOCS without argument trees"
-        }
+        Local::Command
+        | Local::CommandInfo
+        | Local::CommandCount
+        | Local::CommandList
+        | Local::CommandDocs => ": from its table, without what modules add; DOCS without argument trees",
         Local::Role => {
             ": `master` without replicas, or `slave` on a listener for reads; an error while no shard takes writes"
         }

@@ -98,10 +98,14 @@ mod tests {
             rdb_last_save_time:17\r\nrdb_last_bgsave_status:err\r\naof_enabled:1\r\naof_last_write_status:ok\r\n\
             # Stats\r\nkeyspace_hits:7\r\nkeyspace_misses:-\r\nevicted_keys:2\r\n# Keyspace\r\n\
             db0:keys=10,expires=3,avg_ttl=500\r\ndb12:keys=1,expires=0,avg_ttl=0,keys_with_volatile_items=0\r\ndbx:1\r\n";
-        let events = Value::Array(vec![Value::Bulk(b"notify-keyspace-events".into()), Value::Bulk(b"KEA".into())]);
+        let events =
+            Value::Array(vec![Value::Bulk(b"notify-keyspace-events".into()), Value::Bulk(b"KEA".into())]);
         let report = read(info, &events);
         assert_eq!(report.keyspace_events.as_deref(), Some("KEA"));
-        assert_eq!((report.version.as_str(), report.used_memory, report.maxmemory), ("7.0.15", 1_013_304, 1000));
+        assert_eq!(
+            (report.version.as_str(), report.used_memory, report.maxmemory),
+            ("7.0.15", 1_013_304, 1000)
+        );
         assert_eq!(report.maxmemory_policy, "allkeys-lru");
         let counts = NodeCounts { keyspace_hits: 7, evicted_keys: 2, ..NodeCounts::default() };
         assert_eq!(report.counts, counts);

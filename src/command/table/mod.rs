@@ -140,7 +140,10 @@ mod tests {
     fn without_keys_only_scripts_and_help_are_forwarded() {
         let keyless =
             |row: &Row| row.keys.is_empty() && row.handling == Handling::Forward && !row.has_subcommands();
-        assert_eq!(named(keyless), ["object|help", "xgroup|help", "xinfo|help", "module|help", "module|list"]);
+        assert_eq!(
+            named(keyless),
+            ["object|help", "xgroup|help", "xinfo|help", "module|help", "module|list"]
+        );
         let optional = |row: &Row| row.flags.contains(Flags::NO_MANDATORY_KEYS);
         assert_eq!(named(optional), ["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"]);
     }

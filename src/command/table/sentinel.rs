@@ -28,7 +28,11 @@ pub(super) const ROWS: &[Row] = &[
         .known(Known::Sentinel)
         .refused(SENTINEL),
     row("sentinel|get-master-addr-by-name", 3, &[ADMIN], &[])
-        .doc("2.8.4", "O(1)", "Tells where the primary of that name is: for Ketch, the listener that takes writes.")
+        .doc(
+            "2.8.4",
+            "O(1)",
+            "Tells where the primary of that name is: for Ketch, the listener that takes writes.",
+        )
         .known(Known::Sentinel)
         .local(Local::SentinelAddress),
     row("sentinel|help", 2, &[LOADING, STALE], &[])
@@ -36,11 +40,19 @@ pub(super) const ROWS: &[Row] = &[
         .known(Known::Sentinel)
         .local(Local::Help),
     row("sentinel|info-cache", -3, &[ADMIN], &[])
-        .doc("3.2.0", "O(N) for N instances", "Returns the INFO answers that the Sentinel keeps of its instances.")
+        .doc(
+            "3.2.0",
+            "O(N) for N instances",
+            "Returns the INFO answers that the Sentinel keeps of its instances.",
+        )
         .known(Known::Sentinel)
         .refused(SENTINEL),
     row("sentinel|is-master-down-by-addr", 6, &[ADMIN], &[])
-        .doc("2.8.4", "O(1)", "Tells whether the Sentinel thinks that a primary is down, and asks for its vote.")
+        .doc(
+            "2.8.4",
+            "O(1)",
+            "Tells whether the Sentinel thinks that a primary is down, and asks for its vote.",
+        )
         .known(Known::Sentinel)
         .local(Local::SentinelIsMasterDown),
     row("sentinel|master", 3, &[ADMIN], &[])
@@ -68,11 +80,19 @@ pub(super) const ROWS: &[Row] = &[
         .known(Known::Sentinel)
         .refused(SENTINEL),
     row("sentinel|replicas", 3, &[ADMIN], &[])
-        .doc("5.0.0", "O(N) for N replicas", "Describes the replicas of a primary: for Ketch, the listeners for reads.")
+        .doc(
+            "5.0.0",
+            "O(N) for N replicas",
+            "Describes the replicas of a primary: for Ketch, the listeners for reads.",
+        )
         .known(Known::Sentinel)
         .local(Local::SentinelReplicas),
     row("sentinel|reset", 3, &[ADMIN], &[])
-        .doc("2.8.4", "O(N) for N primaries", "Forgets what is known of the primaries whose names fit a pattern.")
+        .doc(
+            "2.8.4",
+            "O(N) for N primaries",
+            "Forgets what is known of the primaries whose names fit a pattern.",
+        )
         .known(Known::Sentinel)
         .refused(SENTINEL),
     row("sentinel|sentinels", 3, &[ADMIN], &[])

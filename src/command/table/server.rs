@@ -116,8 +116,11 @@ pub(super) const ROWS: &[Row] = &[
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .known(Known::Valkey)
         .local(Local::CommandlogReset),
-    row("config", -2, &[], &[])
-        .doc("2.0.0", "that of the subcommand", "Groups what reads and changes the server's configuration."),
+    row("config", -2, &[], &[]).doc(
+        "2.0.0",
+        "that of the subcommand",
+        "Groups what reads and changes the server's configuration.",
+    ),
     row("config|get", -3, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.0.0", "O(N) for N parameters given", "Tells the values of parameters that fit a pattern.")
         .local(Local::ConfigGet),
@@ -167,8 +170,11 @@ pub(super) const ROWS: &[Row] = &[
         .tips(&["nondeterministic_output"])
         .categories_are(&["@admin", "@dangerous"])
         .local(Local::Lastsave),
-    row("latency", -2, &[], &[])
-        .doc("2.8.13", "that of the subcommand", "Groups what helps to find out why the server was slow."),
+    row("latency", -2, &[], &[]).doc(
+        "2.8.13",
+        "that of the subcommand",
+        "Groups what helps to find out why the server was slow.",
+    ),
     row("latency|doctor", 2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.8.13", "O(1)", "Judges the recorded delays and gives advice, in prose.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
@@ -203,8 +209,11 @@ pub(super) const ROWS: &[Row] = &[
     row("lolwut", -1, &[READONLY, FAST], &[])
         .doc("5.0.0", "", "Draws a picture and names the server's version.")
         .local(Local::Lolwut),
-    row("memory", -2, &[], &[])
-        .doc("4.0.0", "that of the subcommand", "Groups what tells where memory goes."),
+    row("memory", -2, &[], &[]).doc(
+        "4.0.0",
+        "that of the subcommand",
+        "Groups what tells where memory goes.",
+    ),
     row("memory|doctor", 2, &[], &[])
         .doc("4.0.0", "O(1)", "Judges the use of memory and gives advice, in prose.")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
@@ -233,10 +242,8 @@ pub(super) const ROWS: &[Row] = &[
         "O(N) for N samples",
         "Estimates how many bytes a key and its value take.",
     ),
-    row("module", -2, &[], &[])
-        .doc("4.0.0", "that of the subcommand", "Groups what manages modules."),
-    row("module|help", 2, &[LOADING, STALE], &[])
-        .doc("5.0.0", "O(1)", "Explains the subcommands of MODULE."),
+    row("module", -2, &[], &[]).doc("4.0.0", "that of the subcommand", "Groups what manages modules."),
+    row("module|help", 2, &[LOADING, STALE], &[]).doc("5.0.0", "O(1)", "Explains the subcommands of MODULE."),
     row("module|list", 2, &[ADMIN, NOSCRIPT], &[])
         .doc("4.0.0", "O(N) for N modules", "Describes the modules that are loaded.")
         .tips(&["nondeterministic_output_order"]),
@@ -293,8 +300,11 @@ pub(super) const ROWS: &[Row] = &[
     row("slaveof", 3, &[ADMIN, NOSCRIPT, STALE, NO_ASYNC_LOADING], &[])
         .doc("1.0.0", "O(1)", "Does what REPLICAOF does, under its older name.")
         .refused(FAILOVER),
-    row("slowlog", -2, &[], &[])
-        .doc("2.2.12", "that of the subcommand", "Groups what reads the log of slow commands."),
+    row("slowlog", -2, &[], &[]).doc(
+        "2.2.12",
+        "that of the subcommand",
+        "Groups what reads the log of slow commands.",
+    ),
     row("slowlog|get", -2, &[ADMIN, LOADING, STALE], &[])
         .doc("2.2.12", "O(N) for N entries returned", "Returns the latest slow commands.")
         .tips(&["request_policy:all_nodes", "nondeterministic_output"])

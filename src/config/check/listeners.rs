@@ -20,10 +20,8 @@ impl Check<'_> {
         let mut listeners: Vec<(ListenerConfig, Place)> = Vec::new();
         if let Some(address) = fields.address("listen") {
             let place = fields.place_of("listen").cloned().unwrap_or_default();
-            listeners.push((
-                ListenerConfig { address, announce: None, route: Route::Auto, reads: None },
-                place,
-            ));
+            listeners
+                .push((ListenerConfig { address, announce: None, route: Route::Auto, reads: None }, place));
         }
         for table in fields.tables("listen").unwrap_or_default() {
             listeners.extend(self.listener(&table, reads));

@@ -16,7 +16,7 @@ use super::HeldOwner;
 use crate::base::{ClientId, PoolId, Time, UpstreamId};
 use crate::command::{self, Flags, Row};
 use crate::engine::Engine;
-use crate::engine::upstreams::{Expected, Large, Lane, Owner};
+use crate::engine::upstreams::{Expected, Lane, Large, Owner};
 use crate::resp::{RequestScanner, Scanned};
 use crate::topology::{SlowEntry, cut, lock};
 

@@ -82,9 +82,11 @@ const ROWS: &[Parameter] = &[
     row("ketch.route", FILE, |cx| cx.listener.route.label().to_owned()),
     row("ketch.shards", FILE, |cx| cx.pool.shards.len().to_string()),
     row("ketch.version", FIXED, |_| env!("CARGO_PKG_VERSION").into()),
-    row("latency-monitor-threshold", number(0, i64::MAX, |cx, n| cx.pool.facts.settings.set_latency_threshold(n)), |cx| {
-        cx.pool.facts.settings.latency_threshold_millis().to_string()
-    }),
+    row(
+        "latency-monitor-threshold",
+        number(0, i64::MAX, |cx, n| cx.pool.facts.settings.set_latency_threshold(n)),
+        |cx| cx.pool.facts.settings.latency_threshold_millis().to_string(),
+    ),
     // No histogram is kept of each command.
     row("latency-tracking", FIXED, |_| "no".into()),
     row("maxclients", number(1, u32::MAX as i64, |cx, n| cx.pool.facts.settings.set_max_clients(n)), |cx| {
@@ -96,12 +98,16 @@ const ROWS: &[Parameter] = &[
     row("port", FILE, |cx| cx.listener.address.port.to_string()),
     row("proto-max-bulk-len", FILE, |cx| cx.pool.config.limits.max_request.0.to_string()),
     row("save", NODES, |_| String::new()),
-    row("slowlog-log-slower-than", number(-1, i64::MAX, |cx, n| cx.pool.facts.settings.set_slow_after(n)), |cx| {
-        cx.pool.facts.settings.slow_after_micros().to_string()
-    }),
-    row("slowlog-max-len", number(0, SLOW_LOG_MAX as i64, |cx, n| cx.pool.facts.settings.set_slow_log_length(n)), |cx| {
-        cx.pool.facts.settings.slow_log_length().to_string()
-    }),
+    row(
+        "slowlog-log-slower-than",
+        number(-1, i64::MAX, |cx, n| cx.pool.facts.settings.set_slow_after(n)),
+        |cx| cx.pool.facts.settings.slow_after_micros().to_string(),
+    ),
+    row(
+        "slowlog-max-len",
+        number(0, SLOW_LOG_MAX as i64, |cx, n| cx.pool.facts.settings.set_slow_log_length(n)),
+        |cx| cx.pool.facts.settings.slow_log_length().to_string(),
+    ),
     row("timeout", number(0, i32::MAX as i64, |cx, n| cx.pool.facts.settings.set_client_idle(n)), |cx| {
         cx.pool.client_idle().as_secs().to_string()
     }),
@@ -141,7 +147,7 @@ pub(super) fn set<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> An
         let row = ROWS.iter().find(|row| row.name.as_bytes().eq_ignore_ascii_case(name));
         let row = row.ok_or(Refusal::ConfigUnknown(name))?;
         if wanted.iter().any(|(other, _)| other.name == row.name) {
-            return Err(Refusal::ConfigUnset(row.name, Unset::Duplicate));
+            return Err(Refusal::ConfigUnset(name, Unset::Duplicate));
         }
         wanted.push((row, pairs.get(place + 1)));
     }
@@ -149,9 +155,11 @@ pub(super) fn set<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> An
     for (row, value) in wanted {
         match row.set {
             Set::Never(_) if (row.value)(cx).as_bytes() == value => {}
-            Set::Never(place) => return Err(Refusal::ConfigUnset(row.name, Unset::Elsewhere(place))),
+            Set::Never(place) => {
+                return Err(Refusal::ConfigUnset(row.name.as_bytes(), Unset::Elsewhere(place)));
+            }
             Set::Number { least, most, apply } => {
-                let unset = |why| Refusal::ConfigUnset(row.name, why);
+                let unset = |why| Refusal::ConfigUnset(row.name.as_bytes(), why);
                 let number = integer(value).ok_or_else(|| unset(Unset::NotANumber))?;
                 if !(least..=most).contains(&number) {
                     return Err(unset(Unset::NotBetween(least, most)));
@@ -216,10 +224,7 @@ mod tests {
         check("CONFIG GET ketch.hash_tag", &[("ketch.hash_tag", "{}")]);
         check("CONFIG GET databases", &[("databases", "1")]);
         check("CONFIG GET port", &[("port", "6380")]);
-        check(
-            "CONFIG GET slowlog-*",
-            &[("slowlog-log-slower-than", "10000"), ("slowlog-max-len", "128")],
-        );
+        check("CONFIG GET slowlog-*", &[("slowlog-log-slower-than", "10000"), ("slowlog-max-len", "128")]);
     }
 
     #[test]
@@ -264,13 +269,19 @@ mod tests {
             ("foo bar", unknown.to_owned()),
             ("maxclients abc foo 1", unknown.to_owned()),
             ("MAXCLIENTS abc", failed("maxclients", "argument couldn't be parsed into an integer")),
-            ("TIMEOUT 5 timeout 6", failed("timeout", "duplicate parameter")),
+            ("timeout 5 TIMEOUT 6", failed("TIMEOUT", "duplicate parameter")),
             ("maxclients 0", failed("maxclients", "argument must be between 1 and 4294967295 inclusive")),
             ("timeout 99999999999", failed("timeout", "argument must be between 0 and 2147483647 inclusive")),
-            ("slowlog-max-len 10001", failed("slowlog-max-len", "argument must be between 0 and 10000 inclusive")),
+            (
+                "slowlog-max-len 10001",
+                failed("slowlog-max-len", "argument must be between 0 and 10000 inclusive"),
+            ),
             (
                 "appendonly yes",
-                failed("appendonly", "can't be set while Ketch runs: it is the nodes' own; use the address of each node"),
+                failed(
+                    "appendonly",
+                    "can't be set while Ketch runs: it is the nodes' own; use the address of each node",
+                ),
             ),
         ] {
             fixture.check_error(Local::ConfigSet, &format!("CONFIG SET {request}"), &text, "config");

@@ -11,8 +11,7 @@ use crate::metrics::Registry;
 use crate::placement::Placement;
 use crate::resp::{Protocol, Span, Value};
 use crate::topology::{
-    Gate, Health, HoldReason, ListenerInfo, Node, NodeState, Pool, ProcessFacts, Role, Shard, Topology,
-    Usage,
+    Gate, Health, HoldReason, ListenerInfo, Node, NodeState, Pool, ProcessFacts, Role, Shard, Topology, Usage,
 };
 
 use super::{Args, Client, Context, Effect, answer};

@@ -69,8 +69,11 @@ fn drawing(event: &str, delays: &Delays) -> String {
     let shown: Vec<u64> = delays.samples.iter().skip(skip).map(|(_, millis)| *millis).collect();
     let (high, low) = (shown.iter().max().copied(), shown.iter().min().copied());
     let (high, low) = (high.unwrap_or(0), low.unwrap_or(0));
-    let mut text =
-        format!("{event} - high {high} ms, low {low} ms (all time high {} ms)\n{}\n", delays.max, "-".repeat(WIDTH));
+    let mut text = format!(
+        "{event} - high {high} ms, low {low} ms (all time high {} ms)\n{}\n",
+        delays.max,
+        "-".repeat(WIDTH)
+    );
     for line in (1..=HEIGHT).rev() {
         let reaches = |millis: &u64| millis * HEIGHT >= high * line || line == 1;
         let columns: String = shown.iter().map(|millis| if reaches(millis) { '#' } else { ' ' }).collect();
@@ -146,9 +149,8 @@ mod tests {
         let mut fixture = fixture();
         let (text, _) = fixture.ask(Local::LatencyGraph, "LATENCY GRAPH command");
         let rule = "-".repeat(80);
-        let expected = format!(
-            "command - high 40 ms, low 10 ms (all time high 40 ms)\n{rule}\n #\n #\n #\n##\n###\n"
-        );
+        let expected =
+            format!("command - high 40 ms, low 10 ms (all time high 40 ms)\n{rule}\n #\n #\n #\n##\n###\n");
         assert!(text.ends_with(&format!("{expected}\r\n")), "{text}");
         let none = "-ERR No samples available for event 'fork'\r\n";
         fixture.check_error(Local::LatencyGraph, "LATENCY GRAPH fork", none, "no_samples");

@@ -30,7 +30,9 @@ pub(super) fn stats<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
 pub(super) fn doctor<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let here = match resident(cx) {
-        Some((now, peak)) => format!("This Ketch takes {:.1} MiB, and took {:.1} at most.", mib(now), mib(peak)),
+        Some((now, peak)) => {
+            format!("This Ketch takes {:.1} MiB, and took {:.1} at most.", mib(now), mib(peak))
+        }
         None => "How much memory this Ketch takes is not known here.".to_owned(),
     };
     let text = format!(

@@ -38,7 +38,7 @@ pub(super) enum Refusal<'a> {
     BadArgumentsForCommand,
     /// No such parameter.
     ConfigUnknown(&'a [u8]),
-    ConfigUnset(&'static str, Unset),
+    ConfigUnset(&'a [u8], Unset),
     LogCount,
     /// Valkey has several command logs, and this is none of them.
     LogKind,
@@ -142,7 +142,7 @@ impl Display for Refusal<'_> {
                 write!(f, "ERR Unknown option or number of arguments for CONFIG SET - '{}'", quoted(name))
             }
             Refusal::ConfigUnset(name, why) => {
-                write!(f, "ERR CONFIG SET failed (possibly related to argument '{name}') - {why}")
+                write!(f, "ERR CONFIG SET failed (possibly related to argument '{}') - {why}", quoted(name))
             }
             Refusal::LogCount => f.write_str("ERR count should be greater than or equal to -1"),
             Refusal::LogKind => {

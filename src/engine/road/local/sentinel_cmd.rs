@@ -210,15 +210,26 @@ mod tests {
     fn masters_are_told_with_all_that_clients_look_at() {
         let mut fixture = Fixture::new(|_| {});
         let (text, _) = fixture.ask(Local::SentinelMasters, "SENTINEL MASTERS");
-        assert!(text.starts_with("*3\r\n*40\r\n$4\r\nname\r\n$4\r\nmain\r\n$2\r\nip\r\n$9\r\n127.0.0.1\r\n"), "{text}");
+        assert!(
+            text.starts_with("*3\r\n*40\r\n$4\r\nname\r\n$4\r\nmain\r\n$2\r\nip\r\n$9\r\n127.0.0.1\r\n"),
+            "{text}"
+        );
         let (one, _) = fixture.ask(Local::SentinelMaster, "SENTINEL MASTER b");
-        for part in ["$4\r\nname\r\n$1\r\nb\r\n", "$5\r\nflags\r\n$6\r\nmaster\r\n", "num-other-sentinels\r\n$1\r\n0\r\n"] {
+        for part in [
+            "$4\r\nname\r\n$1\r\nb\r\n",
+            "$5\r\nflags\r\n$6\r\nmaster\r\n",
+            "num-other-sentinels\r\n$1\r\n0\r\n",
+        ] {
             assert!(one.contains(part), "{part} {one}");
         }
         fixture.protocol = Protocol::Resp3;
         assert!(fixture.ask(Local::SentinelMasters, "SENTINEL MASTERS").0.starts_with("*3\r\n%20\r\n"));
-        fixture.check(Local::SentinelCkquorum, "SENTINEL CKQUORUM a",
-            "+OK 1 usable Sentinels. Quorum and failover authorization can be reached\r\n", Effect::None);
+        fixture.check(
+            Local::SentinelCkquorum,
+            "SENTINEL CKQUORUM a",
+            "+OK 1 usable Sentinels. Quorum and failover authorization can be reached\r\n",
+            Effect::None,
+        );
     }
 
     #[test]
@@ -246,7 +257,12 @@ mod tests {
             fixture.check_error(local, &format!("SENTINEL {word} nosuch"), text, "no_master");
         }
         let request = "SENTINEL IS-MASTER-DOWN-BY-ADDR 127.0.0.1";
-        fixture.check(Local::SentinelIsMasterDown, &format!("{request} 1 0 *"), "*3\r\n:0\r\n$1\r\n*\r\n:0\r\n", Effect::None);
+        fixture.check(
+            Local::SentinelIsMasterDown,
+            &format!("{request} 1 0 *"),
+            "*3\r\n:0\r\n$1\r\n*\r\n:0\r\n",
+            Effect::None,
+        );
         let text = "-ERR value is not an integer or out of range\r\n";
         fixture.check_error(Local::SentinelIsMasterDown, &format!("{request} x 0 *"), text, "syntax");
         assert_eq!(fixture.ask(Local::SentinelMyid, "SENTINEL MYID").0.len(), "$40\r\n\r\n".len() + 40);

@@ -94,7 +94,12 @@ mod tests {
         }
         let text = "-ERR value is not an integer or out of range\r\n";
         fixture.check_error(Local::Lolwut, "LOLWUT VERSION x", text, "syntax");
-        fixture.check_error(Local::Lastsave, "LASTSAVE", "-ERR no primary of this pool has told", "no_report");
+        fixture.check_error(
+            Local::Lastsave,
+            "LASTSAVE",
+            "-ERR no primary of this pool has told",
+            "no_report",
+        );
     }
 
     #[test]

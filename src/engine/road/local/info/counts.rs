@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use crate::command::{RowId, find_name};
 use crate::metrics::{Row, catalog};
 
-use crate::engine::road::local::Context;
 use super::{Lines, nodes};
+use crate::engine::road::local::Context;
 
 const COMMANDS: &str = "total_commands_processed";
 const ERRORS: &str = "total_error_replies";
@@ -52,7 +52,9 @@ pub(super) fn commandstats(lines: &mut Lines, cx: &Context<'_>) {
         let micros = cx.pool.facts.baseline.since(&micros_of(&name), micros);
         if calls > 0 {
             let each = micros as f64 / calls as f64;
-            lines.write(format_args!("cmdstat_{name}:calls={calls},usec={micros},usec_per_call={each:.2}\r\n"));
+            lines.write(format_args!(
+                "cmdstat_{name}:calls={calls},usec={micros},usec_per_call={each:.2}\r\n"
+            ));
         }
     }
 }

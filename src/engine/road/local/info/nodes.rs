@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::topology::{Database, NodeCounts, NodeReport};
 
-use crate::engine::road::local::Context;
 use super::Lines;
+use crate::engine::road::local::Context;
 
 fn reports(cx: &Context<'_>) -> Vec<Arc<NodeReport>> {
     cx.pool.reports().map(|(_, report)| report).collect()

@@ -5,8 +5,8 @@ use core::sync::atomic::Ordering;
 use crate::config::Route;
 use crate::topology::{Gate, Health, Pool, Role, Shard};
 
-use crate::engine::road::local::{Context, role};
 use super::Lines;
+use crate::engine::road::local::{Context, role};
 
 pub(super) fn replication(lines: &mut Lines, cx: &Context<'_>) {
     if cx.listener.route == Route::Replica {
@@ -48,7 +48,9 @@ pub(super) fn ketch(lines: &mut Lines, cx: &Context<'_>) {
     lines.line("held_requests", pool.facts.held.load(Ordering::Relaxed));
     lines.line("failovers_total", pool.failovers());
     let usage = &cx.facts.usage;
-    for (name, bytes) in [("ketch_memory_rss", &usage.resident), ("ketch_memory_rss_peak", &usage.resident_peak)] {
+    for (name, bytes) in
+        [("ketch_memory_rss", &usage.resident), ("ketch_memory_rss_peak", &usage.resident_peak)]
+    {
         match bytes.load(Ordering::Relaxed) {
             0 => {}
             bytes => lines.line(name, bytes),

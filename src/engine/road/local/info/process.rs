@@ -4,8 +4,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::Time;
 
-use crate::engine::road::local::{Context, REDIS_VERSION};
 use super::Lines;
+use crate::engine::road::local::{Context, REDIS_VERSION};
 
 pub(super) fn server(lines: &mut Lines, cx: &Context<'_>) {
     let uptime = cx.now.since(Time::ZERO).as_secs();
@@ -38,7 +38,8 @@ pub(super) fn cpu(lines: &mut Lines, cx: &Context<'_>) {
 /// The lowest version of Redis among the primaries: clients choose by it what they send. Until one has
 /// reported, the version whose answers Ketch gives.
 pub(in crate::engine::road::local) fn version(cx: &Context<'_>) -> String {
-    let parts = |version: &str| -> Vec<u32> { version.split('.').map_while(|part| part.parse().ok()).collect() };
+    let parts =
+        |version: &str| -> Vec<u32> { version.split('.').map_while(|part| part.parse().ok()).collect() };
     let versions = cx.pool.reports().map(|(_, report)| report.version.clone());
     let known = versions.filter(|version| !parts(version).is_empty());
     known.min_by_key(|version| parts(version)).unwrap_or_else(|| REDIS_VERSION.to_owned())

@@ -27,14 +27,9 @@ fn sections_are_chosen_by_name_and_keep_their_order() {
     let two = "# Persistence\r\nloading:0\r\nasync_loading:0\r\n\r\n# Cluster\r\ncluster_enabled:0\r\n";
     assert_eq!(text(&fixture, "INFO Cluster PERSISTENCE cluster"), two);
     let all = text(&fixture, "INFO");
-    for section in [
-        "# Server\r\n",
-        "# Clients\r\n",
-        "# Stats\r\n",
-        "# Replication\r\n",
-        "# Ketch\r\n",
-        "# Shards\r\n",
-    ] {
+    for section in
+        ["# Server\r\n", "# Clients\r\n", "# Stats\r\n", "# Replication\r\n", "# Ketch\r\n", "# Shards\r\n"]
+    {
         assert!(all.contains(section), "{section} {all}");
     }
     assert_eq!(text(&fixture, "INFO default nosuch"), all);
@@ -70,8 +65,7 @@ fn the_role_is_what_checks_look_for() {
     fixture.route(Route::Replica);
     let replica = text(&fixture, "info replication");
     assert!(
-        replica
-            .starts_with("# Replication\r\nrole:slave\r\nmaster_host:localhost\r\nmaster_port:6390\r\n")
+        replica.starts_with("# Replication\r\nrole:slave\r\nmaster_host:localhost\r\nmaster_port:6390\r\n")
     );
     assert!(replica.contains("master_link_status:down\r\n"));
 }
@@ -138,7 +132,12 @@ fn what_nodes_report_is_summed_over_the_believed_primaries() {
     reporting(&fixture, 2, report(500, "7.0.15", database(7, 3, 500)));
     let memory = text(&fixture, "INFO memory");
     assert!(memory.starts_with("# Memory\r\nused_memory:1500\r\nused_memory_human:1.46K\r\n"), "{memory}");
-    for line in ["maxmemory:2097152", "maxmemory_human:2.00M", "maxmemory_policy:allkeys-lru", "mem_fragmentation_ratio:2.00"] {
+    for line in [
+        "maxmemory:2097152",
+        "maxmemory_human:2.00M",
+        "maxmemory_policy:allkeys-lru",
+        "mem_fragmentation_ratio:2.00",
+    ] {
         assert!(memory.contains(&format!("\r\n{line}\r\n")), "{line} {memory}");
     }
     assert_eq!(text(&fixture, "INFO keyspace"), "# Keyspace\r\ndb0:keys=12,expires=4,avg_ttl=400\r\n");
@@ -171,7 +170,9 @@ fn statistics_begin_anew_when_they_are_reset() {
     assert_eq!(text(&fixture, "INFO commandstats"), commands);
     reporting(&fixture, 0, NodeReport { counts: counts(12), ..NodeReport::default() });
     let stats = text(&fixture, "INFO stats");
-    for line in ["total_commands_processed:1", "total_error_replies:0", "keyspace_hits:2", "keyspace_misses:0"] {
+    for line in
+        ["total_commands_processed:1", "total_error_replies:0", "keyspace_hits:2", "keyspace_misses:0"]
+    {
         assert!(stats.contains(&format!("\r\n{line}\r\n")), "{line} {stats}");
     }
 }

@@ -372,6 +372,12 @@ static LIMITS: Section = Section {
             "64",
             "Connections of a worker to one node.",
         ),
+        row(
+            "max_pinned",
+            COUNT,
+            "1000",
+            "Clients that have a connection to a node for themselves: while they block, or watch keys.",
+        ),
     ],
 };
 

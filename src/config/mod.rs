@@ -200,6 +200,8 @@ pub struct Limits {
     pub gather_limit: ByteSize,
     /// Upstreams of a worker to one node.
     pub max_upstreams: usize,
+    /// Clients that have an upstream for themselves, over all workers.
+    pub max_pinned: usize,
 }
 
 impl Default for Limits {
@@ -214,6 +216,7 @@ impl Default for Limits {
             upstream_buffer: ByteSize::mib(8),
             gather_limit: ByteSize::mib(256),
             max_upstreams: 64,
+            max_pinned: 1000,
         }
     }
 }

@@ -74,6 +74,8 @@ pub enum CloseReason {
     Abandoned,
     /// Not needed any more.
     Spare,
+    /// Its client has gone, or left behind what can't be undone.
+    Unpinned,
 }
 
 impl CloseReason {
@@ -96,6 +98,7 @@ impl CloseReason {
             CloseReason::Removed => "removed",
             CloseReason::Abandoned => "abandoned",
             CloseReason::Spare => "spare",
+            CloseReason::Unpinned => "unpinned",
         }
     }
 }

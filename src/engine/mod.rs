@@ -109,6 +109,10 @@ pub struct Engine {
     unsorted: Vec<(ClientId, ShardId)>,
     /// Clients that are not read because the waiting place is crowded.
     crowded: Vec<ClientId>,
+    /// Clients that wait for an upstream of their own, or to be unblocked.
+    waiting_pins: Vec<ClientId>,
+    /// When they were looked at last, or the first began to wait.
+    pins_swept: Time,
     idle_swept: Time,
     /// When streams that wait were looked at last, or began to wait.
     streams_swept: Time,
@@ -147,6 +151,8 @@ impl Engine {
             waiting_streams: Vec::new(),
             unsorted: Vec::new(),
             crowded: Vec::new(),
+            waiting_pins: Vec::new(),
+            pins_swept: setting.now,
             idle_swept: setting.now,
             streams_swept: setting.now,
             next_due: None,
@@ -202,6 +208,8 @@ impl Engine {
             route,
             reads,
             authenticated: pool.config.users.is_empty(),
+            in_multi: false,
+            watching: false,
             eof: false,
             reading: true,
             runnable: false,
@@ -230,6 +238,10 @@ impl Engine {
     pub fn client_eof(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.eof = true;
+        if client.session.blocked.is_some() {
+            // Nobody may be there any more to take what would be popped.
+            return self.close_client(id, CloseReason::Eof);
+        }
         self.run_or_finish(id);
     }
 
@@ -329,7 +341,9 @@ impl Engine {
         let ids: Vec<ClientId> = self.clients.iter().map(|(id, _)| id).collect();
         for id in ids {
             let Some(client) = self.clients.get_mut(id) else { continue };
-            if client.settled() && client.input.is_empty() && client.stream.is_none() {
+            let idle = client.settled() && client.input.is_empty() && client.stream.is_none();
+            // One that blocks may be owed something for ever.
+            if idle || client.session.blocked.is_some() {
                 self.close_client(id, CloseReason::Shutdown);
             }
         }

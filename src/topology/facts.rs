@@ -32,6 +32,8 @@ pub struct PoolFacts {
     pub rejected: AtomicU64,
     /// Requests held now, over all workers; each worker adds and takes its own.
     pub held: AtomicUsize,
+    /// Clients that a blocking command keeps waiting now; counted like `held`.
+    pub blocked: AtomicUsize,
 }
 
 /// About one shard.

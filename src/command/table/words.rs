@@ -5,7 +5,7 @@
 //! All of it runs in the compiler: a row with a tip that nobody knows does not compile.
 
 use crate::command::row::{Begin, Find, Group, Handling, KeySpec, ReplyPolicy, RequestPolicy, RowId};
-pub(super) use crate::command::row::{Count, Finder, Flags, KeyFlags, Known, Local, Row, Split};
+pub(super) use crate::command::row::{Count, Finder, Flags, KeyFlags, Known, Local, Row, Split, Transaction};
 
 macro_rules! words {
     ($type:ident: $($name:ident)*) => {
@@ -18,10 +18,6 @@ words!(Flags: WRITE READONLY DENYOOM ADMIN PUBSUB NOSCRIPT BLOCKING LOADING STAL
 words!(KeyFlags: RO RW OW RM);
 
 // Not there yet.
-pub(super) const BLOCKING_COMMAND: &str =
-    "it would hold up everybody on a shared connection; use its form that does not block";
-pub(super) const TRANSACTION: &str =
-    "a transaction needs a connection of its own; use a script whose keys are on one shard";
 pub(super) const PUB_SUB: &str =
     "publishing and subscribing need connections of their own; use a node directly";
 pub(super) const WHOLE_POOL: &str = "it concerns the keys of all shards; ask each node directly";
@@ -136,6 +132,11 @@ impl Row {
 
     pub(super) const fn local(mut self, local: Local) -> Row {
         self.handling = Handling::Local(local);
+        self
+    }
+
+    pub(super) const fn transaction(mut self, verb: Transaction) -> Row {
+        self.handling = Handling::Transaction(verb);
         self
     }
 

@@ -50,6 +50,8 @@ pub(crate) enum Why {
     Shard(HoldReason),
     /// An upstream to its node is being made, or its role is being asked.
     Connecting,
+    /// An upstream for its client alone is being made, or its role is being asked.
+    Pinning,
     /// The client is owed replies of this shard by another upstream.
     RoadBusy,
     /// An earlier request of the same client to this shard is held.

@@ -5,11 +5,11 @@
 //! on another connection. So what it popped meanwhile is never lost: its answer comes on the upstream
 //! itself, and tells.
 
-use super::super::HeldOwner;
 use crate::base::{ClientId, NodeId, PoolId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason};
 use crate::engine::clients::pinned::Stage;
+use crate::engine::road::HeldOwner;
 use crate::engine::upstreams::{Expected, Lane, Owner, Pin, State, Step, Upstream};
 use crate::failover::Fate;
 use crate::topology::Observation;

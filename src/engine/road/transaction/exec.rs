@@ -4,9 +4,6 @@
 //! last reply is the answer. The replies before it are swallowed; an error among them is the reason that the
 //! answer then gives.
 
-use super::super::gather::Join;
-use super::super::judge::Case;
-use super::super::{Flow, GatherId, HeldOwner, UNBOUND};
 use super::{ABORTED, OK};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::command::{self, Found, Handling, Local, Row, Transaction};
@@ -15,6 +12,9 @@ use crate::engine::action::CloseReason;
 use crate::engine::clients::Pause;
 use crate::engine::clients::pinned::{Block, Executing, Own, OwnKind};
 use crate::engine::profile::Profile;
+use crate::engine::road::gather::Join;
+use crate::engine::road::judge::Case;
+use crate::engine::road::{Flow, GatherId, HeldOwner, UNBOUND};
 use crate::engine::upstreams::{Expected, Owner, Step};
 use crate::failover::{Fate, Verdict};
 use crate::resp::{self, Elements, RequestScanner, Scanned, Span};

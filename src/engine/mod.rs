@@ -29,6 +29,7 @@ mod expire;
 mod handshake;
 mod links;
 mod pauses;
+mod profile;
 mod questions;
 mod road;
 mod slab;
@@ -50,6 +51,7 @@ use buffers::BufferPool;
 use clients::{Client, Pause, Session};
 use links::PoolState;
 use pauses::Pauses;
+use profile::Profile;
 use questions::Inquiries;
 use road::{Gathers, Hold};
 use slab::Slab;
@@ -208,6 +210,7 @@ impl Engine {
             held: 0,
             listener,
             pool: pool_id,
+            profile: Profile::of(&pool.config),
             pause: Pause::default(),
             route,
             reads,

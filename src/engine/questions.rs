@@ -158,7 +158,7 @@ impl Engine {
     fn conclude(&mut self, number: u64) {
         let Some(open) = self.inquiries.open.remove(&number) else { return };
         let Some(client) = self.clients.get(open.client) else { return };
-        let pool = client.pool;
+        let (pool, protocol) = (client.pool, client.profile.protocol);
         let owner = HeldOwner::Client { client: open.client, seq: open.seq };
         let busy = open.missing + open.answers.iter().filter(|answer| **answer == Answer::Busy).count();
         if busy > 0 {
@@ -176,7 +176,7 @@ impl Engine {
             Say::Count => resp::integer(&mut reply, killed),
             Say::OkIfKilled if killed == 0 => return self.fail_owner(owner, ErrorReply::NoSuchClient),
             Say::OkIfKilled => resp::simple(&mut reply, "OK"),
-            Say::Text => resp::bulk(&mut reply, &text(open.answers)),
+            Say::Text => resp::verbatim(&mut reply, protocol, &text(open.answers)),
         }
         self.give(open.client, open.seq, &reply);
     }
@@ -263,7 +263,7 @@ impl Engine {
             idle: self.now.since(session.last).as_secs(),
             flags: self.client_flags(id, client),
             kind: ClientKind::Normal,
-            db: self.topology.pool(client.pool).config.db,
+            db: client.profile.db,
             subscriptions: [0; 3],
             queued: None,
             watched: 0,
@@ -274,7 +274,7 @@ impl Engine {
             reading: client.reading,
             command: client.command.map(|row| command::row(row).name),
             redirect: -1,
-            resp: 2,
+            resp: client.profile.protocol.number(),
             received: session.received,
             sent: client.sent,
             commands: client.commands,

@@ -32,6 +32,7 @@ impl Engine {
                 number: client.number,
                 name: &session.name,
                 authenticated: client.authenticated,
+                protocol: client.profile.protocol,
             },
             now: self.now,
             wall: self.wall_at_origin + core::time::Duration::from_nanos(self.now.as_nanos()),

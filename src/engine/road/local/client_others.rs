@@ -45,7 +45,7 @@ pub(super) fn unblock<'a>(cx: &Context<'_>, args: Args<'a>) -> Answer<'a> {
         4 if args.is(3, "timeout") => false,
         4 if args.is(3, "error") => true,
         4 => return Err(Refusal::UnblockReason),
-        _ => return Err(Refusal::Syntax),
+        _ => return Err(Refusal::ClientArity(args.get(1))),
     };
     // A number that is nobody's unblocks nobody.
     let number = u64::try_from(integer(args.get(2)).ok_or(Refusal::NotANumber)?).unwrap_or_default();
@@ -60,7 +60,7 @@ pub(super) fn pause<'a>(cx: &Context<'_>, args: Args<'a>) -> Answer<'a> {
         4 if args.is(3, "write") => false,
         4 if args.is(3, "all") => true,
         4 => return Err(Refusal::PauseMode),
-        _ => return Err(Refusal::Syntax),
+        _ => return Err(Refusal::ClientArity(args.get(1))),
     };
     let millis = integer(args.get(2)).ok_or(Refusal::BadNumber("timeout"))?;
     let millis = u64::try_from(millis).map_err(|_| Refusal::NegativeTimeout)?;
@@ -149,6 +149,10 @@ mod tests {
             ("CLIENT PAUSE x", "-ERR timeout is not an integer or out of range\r\n"),
             ("CLIENT PAUSE 1.5", "-ERR timeout is not an integer or out of range\r\n"),
             ("CLIENT PAUSE -1", "-ERR timeout is negative\r\n"),
+            (
+                "CLIENT PAUSE 10 ALL more",
+                "-ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.\r\n",
+            ),
             ("CLIENT PAUSE 10 some", "-ERR CLIENT PAUSE mode must be WRITE or ALL\r\n"),
         ] {
             fixture.check_error(Local::ClientPause, request, text, "syntax");

@@ -9,7 +9,7 @@ use crate::config::{self, PoolConfig, ReadPolicy, Route};
 use crate::engine::clients::Mode;
 use crate::metrics::Registry;
 use crate::placement::Placement;
-use crate::resp::{Span, Value};
+use crate::resp::{Protocol, Span, Value};
 use crate::topology::{
     Gate, Health, HoldReason, ListenerInfo, Node, NodeState, Pool, ProcessFacts, Role, Shard, Topology,
 };
@@ -22,6 +22,7 @@ pub(super) struct Fixture {
     pub(super) registry: Registry,
     pub(super) name: Vec<u8>,
     pub(super) authenticated: bool,
+    pub(super) protocol: Protocol,
 }
 
 impl Fixture {
@@ -39,6 +40,7 @@ impl Fixture {
             registry: Registry::new(),
             name: Vec::new(),
             authenticated: true,
+            protocol: Protocol::Resp2,
         }
     }
 
@@ -71,7 +73,12 @@ impl Fixture {
             listener: &self.topology.listeners[0],
             facts: &self.facts,
             registry: &self.registry,
-            client: Client { number: 7, name: &self.name, authenticated: self.authenticated },
+            client: Client {
+                number: 7,
+                name: &self.name,
+                authenticated: self.authenticated,
+                protocol: self.protocol,
+            },
             now: Time::from_millis(60_000),
             wall: Duration::new(1_700_000_000, 2_500_000),
         };

@@ -1,5 +1,5 @@
 //! The answers that Ketch gives itself: pure functions from what a client asked, and what there is to
-//! see, to RESP2 bytes.
+//! see, to RESP bytes.
 //!
 //! An answer changes nothing. What should become of the client (a name, a user, its end) is returned
 //! as an [`Effect`], so that these functions know neither the engine's types nor its order of replies.
@@ -36,7 +36,7 @@ use crate::command::Local;
 use crate::engine::clients::Mode;
 use crate::engine::questions::Inquiry;
 use crate::metrics::Registry;
-use crate::resp::Span;
+use crate::resp::{Protocol, Span};
 use crate::topology::{ListenerInfo, Paused, Pool, ProcessFacts, Topology};
 
 use self::refusal::Refusal;
@@ -68,6 +68,7 @@ pub(crate) struct Client<'a> {
     pub(crate) name: &'a [u8],
     /// May send commands: it gave a password, or the pool asks for none.
     pub(crate) authenticated: bool,
+    pub(crate) protocol: Protocol,
 }
 
 /// What becomes of the client. Its answer was appended, but where a variant says otherwise.

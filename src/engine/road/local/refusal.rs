@@ -30,6 +30,8 @@ pub(super) enum Refusal<'a> {
     NotPositive(&'static str),
     NegativeTimeout,
     PauseMode,
+    /// Too many arguments for this subcommand of CLIENT.
+    ClientArity(&'a [u8]),
     UnblockReason,
     TooLong {
         what: &'static str,
@@ -83,6 +85,7 @@ impl Refusal<'_> {
             | Refusal::NegativeTimeout
             | Refusal::PauseMode
             | Refusal::UnblockReason
+            | Refusal::ClientArity(_)
             | Refusal::TooLong { .. } => "syntax",
         }
     }
@@ -131,6 +134,11 @@ impl Display for Refusal<'_> {
             Refusal::BadNumber(what) => write!(f, "ERR {what} is not an integer or out of range"),
             Refusal::NotPositive(what) => write!(f, "ERR {what} should be greater than 0"),
             Refusal::NegativeTimeout => f.write_str("ERR timeout is negative"),
+            Refusal::ClientArity(name) => write!(
+                f,
+                "ERR unknown subcommand or wrong number of arguments for '{}'. Try CLIENT HELP.",
+                quoted(name)
+            ),
             Refusal::PauseMode => f.write_str("ERR CLIENT PAUSE mode must be WRITE or ALL"),
             Refusal::UnblockReason => f.write_str("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
             Refusal::TooLong { what, bytes } => write!(f, "ERR {what} cannot be longer than {bytes} bytes"),

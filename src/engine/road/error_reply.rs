@@ -41,48 +41,22 @@ pub(crate) enum ErrorReply<'a> {
     },
     NoAuth,
     MaxClients,
-    UnknownCommand {
-        name: &'a [u8],
-        args: &'a [u8],
-    },
-    UnknownSubcommand {
-        name: &'a [u8],
-        container: &'a str,
-    },
-    Arity {
-        command: &'a str,
-    },
-    Later {
-        command: &'a str,
-        why: &'a str,
-    },
-    Refused {
-        command: &'a str,
-        why: &'a str,
-    },
-    Keys {
-        text: &'a str,
-    },
+    UnknownCommand { name: &'a [u8], args: &'a [u8] },
+    UnknownSubcommand { name: &'a [u8], container: &'a str },
+    Arity { command: &'a str },
+    Later { command: &'a str, why: &'a str },
+    Refused { command: &'a str, why: &'a str },
+    Keys { text: &'a str },
     /// About MULTI, EXEC and their kind, in Redis's words.
-    Transaction {
-        text: &'static str,
-    },
-    WholePoolInBlock {
-        command: &'a str,
-        pool: &'a str,
-    },
-    BlockTooLarge {
-        pool: &'a str,
-        limit: crate::base::ByteSize,
-    },
-    MaxPinned {
-        pool: &'a str,
-        limit: usize,
-    },
-    GatherLimit {
-        pool: &'a str,
-        limit: crate::base::ByteSize,
-    },
+    Transaction { text: &'static str },
+    WholePoolInBlock { command: &'a str, pool: &'a str },
+    AskedInBlock { command: &'a str },
+    BlockTooLarge { pool: &'a str, limit: crate::base::ByteSize },
+    MaxPinned { pool: &'a str, limit: usize },
+    GatherLimit { pool: &'a str, limit: crate::base::ByteSize },
+    AnswerLimit { pool: &'a str, limit: crate::base::ByteSize },
+    WorkersBusy { busy: usize, of: usize },
+    NoSuchClient,
 }
 
 impl ErrorReply<'_> {
@@ -104,10 +78,14 @@ impl ErrorReply<'_> {
             ErrorReply::Refused { .. } => "refused",
             ErrorReply::Keys { .. } => "keys",
             ErrorReply::Transaction { text } if text.starts_with("EXECABORT") => "EXECABORT",
-            ErrorReply::Transaction { .. } | ErrorReply::WholePoolInBlock { .. } => "transaction",
+            ErrorReply::Transaction { .. }
+            | ErrorReply::AskedInBlock { .. }
+            | ErrorReply::WholePoolInBlock { .. } => "transaction",
             ErrorReply::BlockTooLarge { .. } => "max_request",
             ErrorReply::MaxPinned { .. } => "max_pinned",
-            ErrorReply::GatherLimit { .. } => "gather_limit",
+            ErrorReply::GatherLimit { .. } | ErrorReply::AnswerLimit { .. } => "gather_limit",
+            ErrorReply::WorkersBusy { .. } => "workers_busy",
+            ErrorReply::NoSuchClient => "no_such_client",
         }
     }
 
@@ -190,6 +168,10 @@ impl Display for ErrorReply<'_> {
                 f,
                 "ERR '{command}' concerns all shards of pool {pool} and a transaction only one: send it by itself"
             ),
+            ErrorReply::AskedInBlock { command } => write!(
+                f,
+                "ERR '{command}' is about Ketch's clients and can't be part of a transaction: send it by itself"
+            ),
             ErrorReply::BlockTooLarge { pool, limit } => write!(
                 f,
                 "ERR max_request ({limit}) of pool {pool} passed by the commands since MULTI: queue fewer"
@@ -199,6 +181,13 @@ impl Display for ErrorReply<'_> {
                 "ERR max_pinned ({limit}) of pool {pool} reached: so many clients block or watch keys already; end \
                  some, or raise it"
             ),
+            ErrorReply::AnswerLimit { pool, limit } => {
+                write!(f, "ERR gather_limit ({limit}) of pool {pool} passed by the answer: ask for less")
+            }
+            ErrorReply::WorkersBusy { busy, of } => {
+                write!(f, "ERR {busy} of the {of} workers of this Ketch are too busy to answer: ask again")
+            }
+            ErrorReply::NoSuchClient => f.write_str("ERR No such client"),
             ErrorReply::GatherLimit { pool, limit } => {
                 write!(
                     f,

@@ -68,7 +68,8 @@ impl Engine {
         }));
         let behind = client.held > 0 && self.hold.holds(id, shard);
         let owner = HeldOwner::Client { client: id, seq };
-        match if behind { Err(Why::Behind) } else { self.pin(id, pool, shard, For::Block) } {
+        let chosen = if behind { Err(Why::Behind) } else { self.pin(id, pool, shard, For::Block) };
+        match self.unless_paused(pool, row, chosen) {
             Ok(upstream) => self.start_blocking(upstream, owner, row, request, 0),
             Err(why) => {
                 self.keep(owner, pool, shard, row, request, 0, why);

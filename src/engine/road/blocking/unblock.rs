@@ -8,6 +8,7 @@
 use crate::base::{ClientId, NodeId, PoolId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason};
+use crate::engine::clients::Client;
 use crate::engine::clients::pinned::Stage;
 use crate::engine::road::HeldOwner;
 use crate::engine::upstreams::{Expected, Lane, Owner, Pin, State, Step, Upstream};
@@ -22,10 +23,11 @@ const UNBLOCKED: &[u8] = b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n";
 const TRIES: u8 = 50;
 
 impl Engine {
-    /// Ends what the client of this number waits for, with an error or as if its time were up: whether it
-    /// was blocked by a command.
-    pub fn unblock_client(&mut self, number: u64, error: bool) -> bool {
-        let found = self.clients.iter::<ClientId>().find(|(_, client)| client.number == number);
+    /// Ends what a client of a pool waits for, with an error or as if its time were up: whether it was blocked
+    /// by a command.
+    pub(in crate::engine) fn unblock_client(&mut self, pool: PoolId, number: u64, error: bool) -> bool {
+        let meant = |client: &Client| client.number == number && client.pool == pool;
+        let found = self.clients.iter::<ClientId>().find(|(_, client)| meant(client));
         let Some((id, client)) = found else { return false };
         let Some(blocked) = &client.session.blocked else { return false };
         match blocked.stage {

@@ -75,7 +75,8 @@ impl Engine {
         } else {
             client.session.transaction = None;
         }
-        match self.choose(id, pool, shard, false) {
+        let chosen = self.choose(id, pool, shard, false);
+        match self.unless_paused(pool, row, chosen) {
             Ok(upstream) => self.enqueue_block(upstream, owner, row, &request, 0),
             Err(why) => self.keep(owner, pool, shard, row, &request, 0, why),
         }

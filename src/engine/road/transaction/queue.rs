@@ -30,6 +30,15 @@ impl Engine {
             return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
         }
         match row.handling {
+            // Their answers take longer than a moment.
+            Handling::Local(
+                Local::ClientList
+                | Local::ClientInfo
+                | Local::ClientKill
+                | Local::ClientUnblock
+                | Local::ClientPause
+                | Local::ClientUnpause,
+            ) => self.refuse(id, ErrorReply::AskedInBlock { command: row.name }),
             Handling::Local(Local::Select) => self.queue_select(id, pool, request),
             Handling::Local(local) => self.queue_own(id, pool, OwnKind::Answer(local, request.to_vec())),
             Handling::Forward | Handling::Split(_) => self.queue_by_keys(id, pool, row, request),

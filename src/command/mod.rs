@@ -27,6 +27,6 @@ pub use options::{blocks, key_patterns};
 pub use reply_policy::{concat, join, places};
 pub use row::{
     Begin, Find, Finder, Flags, Group, Handling, KeyFlags, KeySpec, Known, Local, ReplyPolicy, RequestPolicy,
-    Row, RowId, Split, classic_range, subcommands,
+    Row, RowId, Script, Split, classic_range, subcommands,
 };
 pub use table::{row, rows};

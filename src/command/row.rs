@@ -24,6 +24,8 @@ pub struct Row {
     pub known: Known,
     /// The first version that had it, of Redis up to 7.2, of Valkey from 7.2 on.
     pub since: &'static str,
+    /// What it has to do with the texts of scripts.
+    pub script: Option<Script>,
     /// Empty where the servers give none.
     pub complexity: &'static str,
     pub summary: &'static str,
@@ -321,6 +323,19 @@ pub enum Handling {
     Later(&'static str),
     /// Never forwarded: the reason, and what to use instead.
     Refused(&'static str),
+}
+
+/// What a command has to do with the texts of scripts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Script {
+    /// Its argument at this index is a script's text.
+    Text(u8),
+    /// Runs the script that its first argument names.
+    Digest,
+    /// All its arguments from this index on name scripts; it runs none of them.
+    Digests(u8),
+    /// Forgets all scripts.
+    Flush,
 }
 
 /// The commands that can be split by shard and put together again.

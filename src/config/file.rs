@@ -372,6 +372,12 @@ static LIMITS: Section = Section {
             "64",
             "Connections of a worker to one node.",
         ),
+        row(
+            "script_cache",
+            Kind::Size { least: 65536 },
+            "\"16MiB\"",
+            "Texts of scripts that are kept, to load them where they are missing; those used last.",
+        ),
     ],
 };
 

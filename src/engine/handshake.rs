@@ -55,7 +55,7 @@ impl Engine {
     }
 
     /// Asks a node something on the engine's own behalf.
-    pub(super) fn ask(&mut self, id: UpstreamId, step: Step, words: &[&str]) {
+    pub(super) fn ask<A: AsRef<[u8]>>(&mut self, id: UpstreamId, step: Step, words: &[A]) {
         let mut request = core::mem::take(&mut self.scratch);
         request.clear();
         resp::command(&mut request, words);
@@ -78,6 +78,14 @@ impl Engine {
         let failed = reply.first() == Some(&b'-');
         match step {
             Step::NoEvict => {}
+            // Whoever runs it will hear that it is not there.
+            Step::ScriptLoad if failed => {
+                if let Some(upstream) = self.upstreams.get_mut(id) {
+                    upstream.scripts.clear();
+                }
+            }
+            Step::ScriptLoad => {}
+            Step::ScriptExists => self.script_exists(id, reply),
             // A node that has no place left says so to the first thing that it is asked.
             Step::Auth | Step::Hello | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
                 self.refused(id, NodeFailure::Connect);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::action::{Action, CloseReason, Lost, Party};
 use super::counters::{Counters, NodeCounters, UpstreamCounters};
 use super::profile::Profile;
+use super::scripts::Used;
 use super::upstreams::{Lane, State, Upstream};
 use super::{Engine, clients::Pause};
 use crate::base::{NodeId, PoolId, ShardId, Time, UpstreamId, next_random};
@@ -36,6 +37,7 @@ pub(crate) struct PoolState {
     pub(crate) links: BTreeMap<NodeId, Link>,
     pub(crate) counters: Counters,
     pub(crate) limits: RequestLimits,
+    pub(crate) scripts: Used,
 }
 
 /// Who serves a shard at the moment: shared upstreams that are ready and take more.
@@ -382,6 +384,7 @@ impl Engine {
         self.judge_lost(id, &mut upstream, fate);
         // Nobody will tell any more what the node's role was: its scripts' errors are passed on.
         self.judge_doubted(id, false);
+        self.decide_unloaded(id, None, false);
         upstream.out.clear(&mut self.buffers);
         self.release(pool, shard);
         if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
@@ -439,6 +442,7 @@ impl PoolState {
             routes: pool.shards.iter().map(|_| Routes::default()).collect(),
             links: BTreeMap::new(),
             counters: Counters::new(registry, pool),
+            scripts: Used::default(),
             limits: RequestLimits {
                 max_request: limits.max_request.as_usize(),
                 max_args: limits.max_args,

@@ -30,6 +30,7 @@ mod handshake;
 mod links;
 mod profile;
 mod road;
+mod scripts;
 mod slab;
 mod upstreams;
 
@@ -76,6 +77,8 @@ pub struct Engine {
     registry: Registry,
     workers: usize,
     random: u64,
+    /// The worker's own number, for tables that nobody may fill on purpose.
+    seed: u64,
     wall_at_origin: Duration,
     clients: Slab<Client>,
     upstreams: Slab<Upstream>,
@@ -126,6 +129,7 @@ impl Engine {
             registry: setting.registry,
             workers: setting.workers.max(1),
             random: setting.seed | 1,
+            seed: setting.seed,
             wall_at_origin: setting.wall_at_origin,
             clients: Slab::new(),
             upstreams: Slab::new(),

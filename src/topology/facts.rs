@@ -4,6 +4,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use super::Scripts;
 use crate::base::{Epoch, Time};
 
 /// About one node. Lives as long as any topology that names it.
@@ -32,6 +33,8 @@ pub struct PoolFacts {
     pub rejected: AtomicU64,
     /// Requests held now, over all workers; each worker adds and takes its own.
     pub held: AtomicUsize,
+    /// Texts of scripts that clients have sent.
+    pub scripts: Scripts,
 }
 
 /// About one shard.

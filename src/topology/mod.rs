@@ -9,6 +9,7 @@ mod observation;
 mod publish;
 #[cfg(test)]
 mod sample;
+mod scripts;
 
 use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use facts::{NodeFacts, PoolFacts, ProcessFacts, ShardFacts, WorkerFacts};
 pub use observation::{NodeFailure, Observation, SeenRole, SentinelView};
 pub use publish::{Publisher, Reader, Wake, publisher};
+pub use scripts::{Digest, Scripts};
 
 use crate::base::{Address, Epoch, ListenerId, NodeId, PoolId, ShardId, Time};
 pub use crate::config::ReadPolicy;

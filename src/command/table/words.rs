@@ -5,7 +5,7 @@
 //! All of it runs in the compiler: a row with a tip that nobody knows does not compile.
 
 use crate::command::row::{Begin, Find, Group, Handling, KeySpec, ReplyPolicy, RequestPolicy, RowId};
-pub(super) use crate::command::row::{Count, Finder, Flags, KeyFlags, Known, Local, Row, Split};
+pub(super) use crate::command::row::{Count, Finder, Flags, KeyFlags, Known, Local, Row, Script, Split};
 
 macro_rules! words {
     ($type:ident: $($name:ident)*) => {
@@ -25,7 +25,6 @@ pub(super) const TRANSACTION: &str =
 pub(super) const PUB_SUB: &str =
     "publishing and subscribing need connections of their own; use a node directly";
 pub(super) const WHOLE_POOL: &str = "it concerns the keys of all shards; ask each node directly";
-pub(super) const EVERY_NODE: &str = "it concerns every node; load scripts on each node, or use EVAL";
 pub(super) const CONNECTION_STATE: &str =
     "it is about the state of one connection, and connections are shared";
 pub(super) const OTHER_CLIENTS: &str = "acting on other clients is not built yet";
@@ -38,6 +37,8 @@ pub(super) const OWN: &str = "it is about this proxy's own parameters; change th
 pub(super) const SENTINEL: &str = "ask a Sentinel, or connect to Ketch like to a Redis server";
 
 // Never forwarded.
+pub(super) const DEBUGGER: &str =
+    "it would turn a connection that clients share into a debugger's; use a node's own address";
 pub(super) const FAILOVER: &str =
     "Sentinel decides which node is primary; use SENTINEL FAILOVER on a Sentinel";
 pub(super) const REPLICATION: &str = "replicas follow their primary directly; use the address of the node";
@@ -73,6 +74,7 @@ pub(super) const fn row(
         tips: &[],
         known: Known::Both,
         since: "",
+        script: None,
         complexity: "",
         summary: "",
         finder: Finder::Specs,
@@ -162,6 +164,11 @@ impl Row {
 
     pub(super) const fn counted_as(mut self, count: Count) -> Row {
         self.count = count;
+        self
+    }
+
+    pub(super) const fn script(mut self, script: Script) -> Row {
+        self.script = Some(script);
         self
     }
 

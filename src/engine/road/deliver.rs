@@ -244,13 +244,17 @@ impl Engine {
     /// Whether an error reply was more than the client's business, and has been dealt with.
     fn judge_answer(&mut self, id: UpstreamId, reply: &[u8]) -> bool {
         let Some(upstream) = self.upstreams.get(id) else { return true };
+        let pool = upstream.pool;
         let Some(front) = upstream.expected.front().copied() else { return false };
         if matches!(front.owner, Owner::Client { .. } | Owner::Part { .. }) {
+            if reply.starts_with(b"-NOSCRIPT") && self.judge_unloaded(id, front, reply) {
+                return true;
+            }
             if failover::is_telling(reply) {
                 return self.judge_telling(id, front, reply);
             }
             if let Owner::Client { .. } = front.owner {
-                self.pools[usize::from(upstream.pool.0)].counters.error(reply);
+                self.pools[usize::from(pool.0)].counters.error(reply);
             }
         }
         false

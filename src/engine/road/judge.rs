@@ -23,15 +23,15 @@ const PAUSE: Duration = Duration::from_millis(20);
 const PAUSES: u32 = 10;
 
 /// A request that is being judged.
-struct Case<'a> {
+pub(super) struct Case<'a> {
     /// The upstream that it was given to.
-    from: UpstreamId,
-    owner: HeldOwner,
-    pool: PoolId,
-    shard: ShardId,
-    row: &'static Row,
-    request: &'a [u8],
-    attempts: u8,
+    pub(super) from: UpstreamId,
+    pub(super) owner: HeldOwner,
+    pub(super) pool: PoolId,
+    pub(super) shard: ShardId,
+    pub(super) row: &'static Row,
+    pub(super) request: &'a [u8],
+    pub(super) attempts: u8,
 }
 
 impl Engine {
@@ -149,11 +149,11 @@ impl Engine {
         self.put_back(case, answer, why, false);
     }
 
-    fn put_back(&mut self, case: Case<'_>, answer: Option<&[u8]>, why: Why, rewound: bool) {
+    pub(super) fn put_back(&mut self, case: Case<'_>, answer: Option<&[u8]>, why: Why, rewound: bool) {
         if self.hold_is_full(case.pool) {
             return match answer {
                 // Nothing proves that it was not executed.
-                Some(answer) if matches!(why, Why::Doubted(_)) => {
+                Some(answer) if why.is_doubt() => {
                     let before = self.answered_before(case.owner, case.shard);
                     before.into_iter().for_each(|number| self.pass_answer_on(number));
                     self.answer_owner(case.owner, answer);
@@ -216,7 +216,7 @@ impl Engine {
 
     /// The oldest request of an upstream has been answered, and leaves its queue and its client's road: a
     /// copy of it. `None`, and the upstream is lost, if the reply can't be its own.
-    fn take_front(&mut self, id: UpstreamId, owner: HeldOwner) -> Option<Vec<u8>> {
+    pub(super) fn take_front(&mut self, id: UpstreamId, owner: HeldOwner) -> Option<Vec<u8>> {
         let upstream = self.upstreams.get_mut(id)?;
         let (pool, shard) = (upstream.pool, upstream.shard);
         let length = upstream.expected.front()?.length as usize;

@@ -14,6 +14,7 @@ mod judge;
 mod large;
 mod local;
 mod release;
+mod script;
 mod split;
 mod stream;
 
@@ -209,6 +210,9 @@ impl Engine {
         if !row.arity_fits(self.args.len()) {
             return self.refuse(id, ErrorReply::Arity { command: row.name });
         }
+        if let Some(script) = row.script {
+            self.note_script(pool, script, request);
+        }
         let flow = match row.handling {
             Handling::Forward => self.forward(id, pool, row, request),
             Handling::Split(split) => self.split(id, pool, row, split, request),
@@ -403,6 +407,9 @@ impl Engine {
         request: &[u8],
         attempts: u8,
     ) {
+        if row.script.is_some() {
+            self.load_scripts(id, row, request);
+        }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let expected = Expected {
             owner: match owner {

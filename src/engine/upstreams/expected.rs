@@ -33,6 +33,10 @@ pub(crate) enum Step {
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,
+    /// SCRIPT LOAD, in front of a request that runs the script.
+    ScriptLoad,
+    /// SCRIPT EXISTS, after a NOSCRIPT.
+    ScriptExists,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -154,6 +154,11 @@ macro_rules! flags {
                 $name(self.0 | other.0)
             }
 
+            /// None for a name that is none of them.
+            pub(in crate::command) fn of_name(name: &str) -> $name {
+                Self::NAMES.iter().find(|(_, own)| *own == name).map_or($name::NONE, |(flag, _)| *flag)
+            }
+
             /// As Redis prints them, in its order.
             pub fn names(self) -> impl Iterator<Item = &'static str> {
                 Self::NAMES.iter().filter(move |(flag, _)| self.contains(*flag)).map(|(_, name)| *name)
@@ -242,6 +247,8 @@ pub enum Group {
     Hash,
     Hyperloglog,
     List,
+    /// What was learned from the nodes.
+    Module,
     Pubsub,
     Scripting,
     Sentinel,
@@ -264,6 +271,7 @@ impl Group {
             Group::Hash => "hash",
             Group::Hyperloglog => "hyperloglog",
             Group::List => "list",
+            Group::Module => "module",
             Group::Pubsub => "pubsub",
             Group::Scripting => "scripting",
             Group::Sentinel => "sentinel",
@@ -279,7 +287,7 @@ impl Group {
     fn category(self) -> &'static [&'static str] {
         match self {
             Group::Bitmap => &["@bitmap"],
-            Group::Cluster | Group::Pubsub | Group::Sentinel | Group::Server => &[],
+            Group::Cluster | Group::Module | Group::Pubsub | Group::Sentinel | Group::Server => &[],
             Group::Connection => &["@connection"],
             Group::Generic => &["@keyspace"],
             Group::Geo => &["@geo"],
@@ -450,6 +458,8 @@ pub enum Find {
 pub enum Finder {
     /// The key specs tell everything.
     Specs,
+    /// So do they, as a node told them: a keyword that is not there stands for no keys, as on the servers.
+    Learned,
     /// One key; GET among the options also reads it.
     SetOptions,
     /// One key; only GETs read, SET and INCRBY write.

@@ -28,6 +28,9 @@ impl Engine {
             self.expire_streams();
         }
         self.retry_links();
+        if self.unknown.until().is_some_and(|at| at <= self.now) {
+            self.look_names_up_again();
+        }
         self.expire_idle();
     }
 
@@ -118,7 +121,13 @@ impl Engine {
         });
         let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + STREAM_SWEEP);
         let idle = self.idle_sweep();
-        upstreams.chain(self.next_held_expiry()).chain(self.next_retry()).chain(sweep).chain(idle).min()
+        upstreams
+            .chain(self.next_held_expiry())
+            .chain(self.next_retry())
+            .chain(sweep)
+            .chain(idle)
+            .chain(self.unknown.until())
+            .min()
     }
 
     fn idle_sweep(&self) -> Option<Time> {

@@ -50,7 +50,7 @@ use buffers::BufferPool;
 use clients::{Client, Pause, Session};
 use links::PoolState;
 use profile::Profile;
-use road::{Gathers, Hold};
+use road::{Gathers, Hold, Unknown};
 use slab::Slab;
 use upstreams::Upstream;
 
@@ -87,6 +87,8 @@ pub struct Engine {
     connected: Vec<Gauge>,
     gathers: Gathers,
     hold: Hold,
+    /// Names of commands that nobody knows yet.
+    unknown: Unknown,
     buffers: BufferPool,
     /// Where the arguments of the request at hand lie.
     args: Vec<Span>,
@@ -137,6 +139,7 @@ impl Engine {
             connected,
             gathers: Gathers::new(),
             hold: Hold::default(),
+            unknown: Unknown::default(),
             buffers: BufferPool::default(),
             args: Vec::new(),
             keys: Vec::new(),
@@ -173,6 +176,9 @@ impl Engine {
     pub fn topology(&mut self, topology: Arc<Topology>) {
         if topology.epoch != self.topology.epoch {
             self.reconcile(topology);
+            if self.unknown.is_waited_for() {
+                self.look_names_up_again();
+            }
         }
     }
 

@@ -82,7 +82,7 @@ impl Used {
 pub(crate) fn quick(text: &[u8], seed: u64) -> u64 {
     let mut number = seed ^ text.len() as u64;
     let mut mix = |word: u64| {
-        let product = u128::from(number ^ word) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+        let product = u128::from(number ^ word) * 0x9e37_79b9_7f4a_7c15;
         number = (product as u64) ^ (product >> 64) as u64;
     };
     let (words, rest) = text.as_chunks::<8>();

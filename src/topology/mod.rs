@@ -21,6 +21,7 @@ pub use publish::{Publisher, Reader, Wake, publisher};
 pub use scripts::{Digest, Scripts};
 
 use crate::base::{Address, Epoch, ListenerId, NodeId, PoolId, ShardId, Time};
+use crate::command::Learned;
 pub use crate::config::ReadPolicy;
 use crate::config::{PoolConfig, Route, SourceConfig};
 use crate::placement::Placement;
@@ -55,6 +56,8 @@ pub struct Pool {
     /// Sorted by id.
     pub nodes: Vec<Node>,
     pub facts: Arc<PoolFacts>,
+    /// What its nodes told of commands that are in no table.
+    pub learned: Arc<Learned>,
     /// How long a request may be held: configured, or from what the Sentinels report.
     pub hold: core::time::Duration,
 }

@@ -30,7 +30,9 @@ mod string;
 mod transactions;
 mod words;
 
+use super::learned;
 use super::row::{Group, Row, RowId};
+pub(in crate::command) use words::single;
 
 const GROUPS: [(Group, &[Row]); 17] = [
     (Group::String, string::ROWS),
@@ -60,10 +62,13 @@ pub fn rows() -> &'static [Row] {
     &ROWS
 }
 
-/// The row of an id, which only this table gives out.
+/// The row of an id: of this table, or one that was learned.
 #[inline]
 pub fn row(id: RowId) -> &'static Row {
-    &ROWS[id.0 as usize]
+    match ROWS.get(id.0 as usize) {
+        Some(row) => row,
+        None => learned::row(id),
+    }
 }
 
 const fn count() -> usize {

@@ -88,7 +88,7 @@ pub(super) const fn row(
 }
 
 /// `row.single`: one spec, one key, at an index that the arity makes sure of.
-const fn single(arity: i16, keys: &[KeySpec]) -> u8 {
+pub(in crate::command) const fn single(arity: i16, keys: &[KeySpec]) -> u8 {
     match keys {
         [KeySpec { begin: Begin::Index(index), find: Find::Range { last: 0, .. }, flags }]
             if !flags.contains(KeyFlags::NOT_KEY) && arity.unsigned_abs() > *index as u16 =>

@@ -37,6 +37,8 @@ impl Pause {
     pub(crate) const STREAM: Pause = Pause(16);
     /// It will be closed once it has been given what it is owed.
     pub(crate) const CLOSING: Pause = Pause(32);
+    /// The nodes are being asked about the name of a command.
+    pub(crate) const NAME: Pause = Pause(64);
 
     pub(crate) fn any(self) -> bool {
         self.0 != 0

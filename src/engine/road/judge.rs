@@ -431,7 +431,7 @@ impl Engine {
     }
 }
 
-/// Scripts and functions: an error of theirs may come after they have written.
+/// Scripts, functions and what modules do: an error of theirs may come after they have written.
 fn scripted(row: &Row) -> bool {
-    row.group == Group::Scripting
+    matches!(row.group, Group::Scripting | Group::Module)
 }

@@ -12,6 +12,7 @@ mod gather;
 mod hold;
 mod judge;
 mod large;
+mod learn;
 mod local;
 mod release;
 mod script;
@@ -20,6 +21,7 @@ mod stream;
 
 pub(crate) use gather::{GatherId, Gathers};
 pub(crate) use hold::{HeldOwner, Hold};
+pub(crate) use learn::Unknown;
 
 use self::error_reply::ErrorReply;
 use self::hold::Why;
@@ -188,14 +190,18 @@ impl Engine {
     fn request(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
         let (pool, authenticated) = (client.pool, client.authenticated);
-        let row = match command::find(request, &self.args) {
+        let found = match command::find(request, &self.args) {
+            Found::Unknown => self.find_learned(pool, request),
+            found => found,
+        };
+        let row = match found {
             Found::Row(row) => row,
             Found::Unknown if is_http(self.args.first().map_or(&[], |a| a.of(request))) => {
                 self.protocol_error(id, ProtocolError::Http);
                 return Flow::Taken;
             }
             _ if !authenticated => return self.refuse(id, ErrorReply::NoAuth),
-            Found::Unknown => return self.unknown(id, request),
+            Found::Unknown => return self.unknown(id, pool, request),
             Found::UnknownSubcommand(container) => {
                 let name = self.args.get(1).map_or(&[][..], |a| a.of(request));
                 return self.refuse(id, ErrorReply::UnknownSubcommand { name, container: container.name });
@@ -227,7 +233,7 @@ impl Engine {
         flow
     }
 
-    fn unknown(&mut self, id: ClientId, request: &[u8]) -> Flow {
+    fn refuse_unknown(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let name = self.args.first().map_or(&[][..], |a| a.of(request));
         let mut args = Vec::new();
         // As Redis quotes them: each as far as there is room left, the last one in full quotes.

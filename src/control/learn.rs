@@ -25,7 +25,7 @@ use crate::base::{Epoch, PoolId, Time};
 use crate::command::{Described, find_name, plain_name};
 use crate::config::PoolConfig;
 use crate::resp::{Value, command};
-use crate::topology::{Health, Node, Observation, Pool, Topology};
+use crate::topology::{Health, Node, NodeFailure, Observation, Pool, Topology};
 
 /// Questions that may wait.
 const QUEUE: usize = 64;
@@ -119,36 +119,68 @@ struct Asking {
 impl Asking {
     async fn run(self, mut questions: mpsc::Receiver<Question>) {
         while let Some(question) = questions.recv().await {
-            let told = match question {
-                Question::All(node) => self.all(node).await,
-                Question::Name(name, nodes) => Ok(vec![self.name(name, &nodes).await]),
-            };
-            match told {
-                Ok(told) if !told.is_empty() => {
-                    let pool = self.pool;
-                    self.told.tell(Observation::CommandsTold { pool, told }).await;
+            match question {
+                Question::All(node) => self.tell(self.all(node).await).await,
+                Question::Name(name, nodes) => {
+                    let mut names = vec![name];
+                    // Those that wait are asked about together, of the same nodes.
+                    while names.len() < NAMES_AT_ONCE
+                        && let Ok(question) = questions.try_recv()
+                    {
+                        match question {
+                            Question::Name(name, _) => names.push(name),
+                            Question::All(node) => self.tell(self.all(node).await).await,
+                        }
+                    }
+                    self.tell(self.names(names, &nodes).await).await;
+                    sleep(PAUSE).await;
                 }
-                Ok(_) => {}
-                // Older servers have no COMMAND LIST, and a user may not be allowed to ask.
-                Err(error) => tracing::debug!(event = "learn.failed", %error),
             }
-            sleep(PAUSE).await;
         }
     }
 
-    async fn name(&self, name: String, nodes: &[SocketAddr]) -> (String, Option<Described>) {
+    async fn tell(&self, told: Result<Vec<(String, Option<Described>)>, AskError>) {
+        match told {
+            Ok(told) if !told.is_empty() => {
+                let pool = self.pool;
+                self.told.tell(Observation::CommandsTold { pool, told }).await;
+            }
+            Ok(_) => {}
+            // Older servers have no COMMAND LIST, and a user may not be allowed to ask.
+            Err(error) => tracing::debug!(event = "learn.failed", %error),
+        }
+    }
+
+    /// Of each name the word of the first node that knows it. An error if none could be asked: that says
+    /// nothing.
+    async fn names(
+        &self,
+        mut names: Vec<String>,
+        nodes: &[SocketAddr],
+    ) -> Result<Vec<(String, Option<Described>)>, AskError> {
+        let mut told = Vec::new();
+        let mut asked = Err(AskError { failure: NodeFailure::Connect, detail: "no node is up".into() });
         for node in nodes {
             let described = match self.connect(*node).await {
-                Ok(mut connection) => describe(&mut connection, &[&name]).await,
+                Ok(mut connection) => describe(&mut connection, &names).await,
                 Err(error) => Err(error),
             };
-            if let Ok(described) = described
-                && let Some((_, described)) = described.into_iter().next()
-            {
-                return (name, Some(described));
+            match described {
+                Ok(described) => {
+                    names.retain(|name| !described.iter().any(|(known, _)| known == name));
+                    told.extend(described.into_iter().map(|(name, described)| (name, Some(described))));
+                    asked = Ok(());
+                }
+                Err(error) if asked.is_err() => asked = Err(error),
+                Err(_) => {}
+            }
+            if names.is_empty() {
+                break;
             }
         }
-        (name, None)
+        asked?;
+        told.extend(names.into_iter().map(|name| (name, None)));
+        Ok(told)
     }
 
     async fn all(&self, node: SocketAddr) -> Result<Vec<(String, Option<Described>)>, AskError> {
@@ -165,8 +197,7 @@ impl Asking {
             .collect();
         let mut told = Vec::new();
         for names in names.chunks(NAMES_AT_ONCE) {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let described = describe(&mut connection, &names).await?;
+            let described = describe(&mut connection, names).await?;
             told.extend(described.into_iter().map(|(name, described)| (name, Some(described))));
         }
         Ok(told)
@@ -180,15 +211,13 @@ impl Asking {
 }
 
 /// What a node says of names; those that it does not know are left out.
-async fn describe(connection: &mut Connection, names: &[&str]) -> Result<Vec<(String, Described)>, AskError> {
-    let words: Vec<&str> = ["COMMAND", "INFO"].iter().chain(names).copied().collect();
+async fn describe(connection: &mut Connection, names: &[String]) -> Result<Vec<(String, Described)>, AskError> {
+    let words: Vec<&str> = ["COMMAND", "INFO"].into_iter().chain(names.iter().map(String::as_str)).collect();
     let mut request = Vec::new();
     command(&mut request, &words);
     let replies = connection.ask(&request, 1, ANSWER_LIMIT).await?;
-    let told = replies[0].elements().unwrap_or_default();
-    let described = names
-        .iter()
-        .zip(told)
-        .filter_map(|(name, told): (&&str, &Value)| Some(((*name).to_owned(), Described::parse(told)?)));
-    Ok(described.collect())
+    let refused = || AskError { failure: NodeFailure::Refused, detail: format!("{:?}", replies[0]) };
+    let told = replies[0].elements().ok_or_else(refused)?;
+    let described = names.iter().zip(told);
+    Ok(described.filter_map(|(name, told)| Some((name.clone(), Described::parse(told)?))).collect())
 }

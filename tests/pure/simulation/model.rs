@@ -77,8 +77,8 @@ pub(crate) struct Model {
     /// Writes that a read before them has seen: right only if their outcome is unknown, for then the
     /// read was lost with them and sent again alone.
     seen_early: Vec<u64>,
-    /// Bodies of scripts that it sent: they are known from then on.
-    bodies: Vec<&'static str>,
+    /// Bodies of scripts that it sent, with the numbers of the requests: they are known from then on.
+    bodies: Vec<(&'static str, u64)>,
 }
 
 /// Values of keys that are only read.
@@ -208,7 +208,7 @@ impl Model {
             Ask::Eval(key, id, body) => {
                 [b"EVAL", body.as_bytes(), b"1", key.as_bytes(), &value(*id, 0)].iter().for_each(|w| say(w));
                 self.wrote(key, seq, Some(value(*id, 0)));
-                self.bodies.push(body);
+                self.bodies.push((body, *id));
             }
             Ask::Evalsha(key, id, body) => {
                 let digest = Digest::of(body.as_bytes()).hex();
@@ -294,10 +294,14 @@ impl Model {
         );
         let code = text.split(' ').next().unwrap_or_default();
         match (ask, code) {
-            (Ask::Eval(_, _, "fail"), "ERR") => return Ok(Fate::Done),
+            (Ask::Eval(_, _, "fail"), "ERR") | (Ask::Eval(_, _, "deny"), "NOSCRIPT") => {
+                return Ok(Fate::Done);
+            }
             (Ask::Eval(_, _, "forge"), "READONLY") => return Ok(Fate::Unknown),
             // A script that nobody sent; or, where nodes fail, one that was executed behind by a later write.
-            (Ask::Evalsha(_, _, body), "NOSCRIPT") if !promises.calm || !self.bodies.contains(body) => {
+            (Ask::Evalsha(_, id, body), "NOSCRIPT")
+                if !promises.calm || !self.bodies.iter().any(|(sent, at)| sent == body && at < id) =>
+            {
                 return Ok(Fate::NotDone);
             }
             _ if promises.calm => return Err("an error where nothing fails".into()),

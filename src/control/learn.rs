@@ -24,7 +24,7 @@ use super::asker::{AskError, Connection, Login};
 use crate::base::{Epoch, PoolId, Time};
 use crate::command::{Described, find_name, plain_name};
 use crate::config::PoolConfig;
-use crate::resp::{Value, command};
+use crate::resp::command;
 use crate::topology::{Health, Node, NodeFailure, Observation, Pool, Topology};
 
 /// Questions that may wait.
@@ -211,7 +211,10 @@ impl Asking {
 }
 
 /// What a node says of names; those that it does not know are left out.
-async fn describe(connection: &mut Connection, names: &[String]) -> Result<Vec<(String, Described)>, AskError> {
+async fn describe(
+    connection: &mut Connection,
+    names: &[String],
+) -> Result<Vec<(String, Described)>, AskError> {
     let words: Vec<&str> = ["COMMAND", "INFO"].into_iter().chain(names.iter().map(String::as_str)).collect();
     let mut request = Vec::new();
     command(&mut request, &words);

@@ -16,11 +16,11 @@
 use super::hold::Why;
 use super::judge::Case;
 use crate::base::{PoolId, UpstreamId};
-use crate::command::{self, Row, Script};
+use crate::command::{self, Found, Row, Script};
 use crate::engine::Engine;
 use crate::engine::scripts::quick;
 use crate::engine::upstreams::{Expected, Step};
-use crate::resp::{Elements, integer_of};
+use crate::resp::{Elements, RequestLimits, RequestScanner, Scanned, integer_of};
 use crate::topology::{Digest, HoldReason};
 
 /// How often one request is sent again after a NOSCRIPT: a text that can't be loaded never helps.
@@ -29,6 +29,14 @@ const REPAIRS: u8 = 2;
 /// How Redis and Valkey say it. What a script says in other words is its own answer.
 const NO_SCRIPT: [&[u8]; 2] =
     [b"-NOSCRIPT No matching script. Please use EVAL.\r\n", b"-NOSCRIPT No matching script.\r\n"];
+
+/// For requests that were measured when they came.
+const MEASURED: RequestLimits = RequestLimits {
+    max_request: usize::MAX,
+    max_args: usize::MAX,
+    max_inline: usize::MAX,
+    max_bulk: usize::MAX,
+};
 
 impl Engine {
     /// A request that has to do with scripts is about to be routed: what it tells is remembered.
@@ -79,19 +87,21 @@ impl Engine {
         }
     }
 
-    /// The EVAL that does what this EVALSHA does, if Ketch has the script's text: for a request that nothing
-    /// can be put in front of, as in a transaction that has begun.
-    pub(super) fn with_text(&self, pool: PoolId, row: &Row, request: &[u8]) -> Option<Vec<u8>> {
-        if row.script != Some(Script::Digest) {
-            return None;
+    /// The same for a block of requests that goes out in one piece: a transaction. In front of it, for behind
+    /// its MULTI a SCRIPT LOAD would be one of its commands.
+    pub(super) fn load_scripts_of_block(&mut self, id: UpstreamId, block: &[u8]) {
+        let (mut rest, mut spans) = (block, Vec::new());
+        while !rest.is_empty() {
+            spans.clear();
+            let scanned = RequestScanner::default().scan(rest, &mut spans, &MEASURED);
+            let Scanned::Request { len } = scanned else { return };
+            if let Found::Row(row) = command::find(rest, &spans)
+                && row.script.is_some()
+            {
+                self.load_scripts(id, row, &rest[..len]);
+            }
+            rest = &rest[len..];
         }
-        let digest = Digest::parse(arguments(request).nth(1)?)?;
-        let text = self.topology.pool(pool).facts.scripts.text(digest)?;
-        let name: &[u8] = if row.is_read() { b"EVAL_RO" } else { b"EVAL" };
-        let words: Vec<&[u8]> = [name, &text].into_iter().chain(arguments(request).skip(2)).collect();
-        let mut whole = Vec::with_capacity(request.len() + text.len());
-        crate::resp::command(&mut whole, &words);
-        Some(whole)
     }
 
     /// A node does not know a script. Whether that is so, or the script itself said it, the node is asked;

@@ -202,6 +202,8 @@ pub struct Limits {
     pub max_upstreams: usize,
     /// Clients that have an upstream for themselves, over all workers.
     pub max_pinned: usize,
+    /// Texts of scripts that were seen, over all workers.
+    pub script_cache: ByteSize,
 }
 
 impl Default for Limits {
@@ -217,6 +219,7 @@ impl Default for Limits {
             gather_limit: ByteSize::mib(256),
             max_upstreams: 64,
             max_pinned: 1000,
+            script_cache: ByteSize::mib(16),
         }
     }
 }

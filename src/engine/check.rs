@@ -84,6 +84,7 @@ impl Engine {
         must(self.gathers.len() == 0, || format!("{} gathers are left", self.gathers.len()))?;
         must(self.inquiries.len() == 0, || "workers owe answers".into())?;
         must(self.waiting_streams.is_empty() && self.streams.is_empty(), || "streams wait".into())?;
+        must(!self.unknown.is_waited_for(), || "clients wait for a name".into())?;
         must(self.crowded.is_empty(), || "clients wait for room in the hold".into())?;
         for (id, client) in self.clients.iter::<ClientId>() {
             must(client.replies.owed() == 0, || format!("{id:?} is owed replies"))?;

@@ -30,6 +30,9 @@ impl Engine {
         }
         self.expire_pins();
         self.retry_links();
+        if self.unknown.until().is_some_and(|at| at <= self.now) {
+            self.look_names_up_again();
+        }
         self.expire_idle();
     }
 
@@ -129,6 +132,7 @@ impl Engine {
             .chain(sweep)
             .chain(idle)
             .chain(asked)
+            .chain(self.unknown.until())
             .min()
     }
 

@@ -82,6 +82,14 @@ impl Engine {
         match step {
             Step::NoEvict => {}
             Step::Unwatch if !failed => {}
+            // Whoever runs it will hear that it is not there.
+            Step::ScriptLoad if failed => {
+                if let Some(upstream) = self.upstreams.get_mut(id) {
+                    upstream.scripts.clear();
+                }
+            }
+            Step::ScriptLoad => {}
+            Step::ScriptExists => self.script_exists(id, reply),
             // A node that has no place left says so to the first thing that it is asked.
             Step::Auth | Step::Hello | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
                 self.refused(id, NodeFailure::Connect);

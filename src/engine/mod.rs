@@ -32,6 +32,7 @@ mod pauses;
 mod profile;
 mod questions;
 mod road;
+mod scripts;
 mod slab;
 mod upstreams;
 
@@ -53,7 +54,7 @@ use links::PoolState;
 use pauses::Pauses;
 use profile::Profile;
 use questions::Inquiries;
-use road::{Gathers, Hold};
+use road::{Gathers, Hold, Unknown};
 use slab::Slab;
 use upstreams::Upstream;
 
@@ -83,6 +84,8 @@ pub struct Engine {
     worker: WorkerId,
     workers: usize,
     random: u64,
+    /// The worker's own number, for tables that nobody may fill on purpose.
+    seed: u64,
     wall_at_origin: Duration,
     clients: Slab<Client>,
     upstreams: Slab<Upstream>,
@@ -93,6 +96,8 @@ pub struct Engine {
     hold: Hold,
     pauses: Pauses,
     inquiries: Inquiries,
+    /// Names of commands that nobody knows yet.
+    unknown: Unknown,
     buffers: BufferPool,
     /// Where the arguments of the request at hand lie.
     args: Vec<Span>,
@@ -140,6 +145,7 @@ impl Engine {
             worker: setting.worker,
             workers: setting.workers.max(1),
             random: setting.seed | 1,
+            seed: setting.seed,
             wall_at_origin: setting.wall_at_origin,
             clients: Slab::new(),
             upstreams: Slab::new(),
@@ -149,6 +155,7 @@ impl Engine {
             hold: Hold::default(),
             pauses: Pauses::default(),
             inquiries: Inquiries::default(),
+            unknown: Unknown::default(),
             buffers: BufferPool::default(),
             args: Vec::new(),
             keys: Vec::new(),
@@ -188,6 +195,9 @@ impl Engine {
     pub fn topology(&mut self, topology: Arc<Topology>) {
         if topology.epoch != self.topology.epoch {
             self.reconcile(topology);
+            if self.unknown.is_waited_for() {
+                self.look_names_up_again();
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use super::Scripts;
 use crate::base::{Epoch, Time};
 
 /// About one node. Lives as long as any topology that names it.
@@ -39,6 +40,8 @@ pub struct PoolFacts {
     pause: AtomicU64,
     /// Clients with a request that waits for the end of a pause; each worker adds and takes its own.
     paused_clients: AtomicUsize,
+    /// Texts of scripts that clients have sent.
+    pub scripts: Scripts,
 }
 
 /// CLIENT PAUSE: requests of a pool wait.

@@ -44,6 +44,8 @@ impl Pause {
     /// Its last request must be answered before the next is looked at: one that blocks, or an EXEC that may
     /// change what the client is.
     pub(crate) const TURN: Pause = Pause(64);
+    /// The nodes are being asked about the name of a command.
+    pub(crate) const NAME: Pause = Pause(128);
 
     pub(crate) fn any(self) -> bool {
         self.0 != 0

@@ -14,6 +14,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::counters::{Counters, NodeCounters};
+use super::scripts::Used;
 use super::upstreams::Lane;
 use crate::base::{NodeId, ShardId, UpstreamId};
 use crate::metrics::Registry;
@@ -38,6 +39,7 @@ pub(crate) struct PoolState {
     pub(crate) limits: RequestLimits,
     /// Pins that this worker's clients have, or wait for.
     pub(crate) pins: usize,
+    pub(crate) scripts: Used,
 }
 
 /// What a worker has to one node.
@@ -69,6 +71,7 @@ impl PoolState {
             links: BTreeMap::new(),
             counters: Counters::new(registry, pool),
             pins: 0,
+            scripts: Used::default(),
             limits: RequestLimits {
                 max_request: limits.max_request.as_usize(),
                 max_args: limits.max_args,

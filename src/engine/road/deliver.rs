@@ -249,6 +249,7 @@ impl Engine {
     /// Whether an error reply was more than the client's business, and has been dealt with.
     fn judge_answer(&mut self, id: UpstreamId, reply: &[u8]) -> bool {
         let Some(upstream) = self.upstreams.get(id) else { return true };
+        let pool = upstream.pool;
         let Some(front) = upstream.expected.front().copied() else { return false };
         let (refused, blocks) = (upstream.refusal.is_some(), matches!(upstream.pin, Pin::Block(_)));
         if refused && let Some(reason) = self.refusal(id, reply) {
@@ -258,13 +259,15 @@ impl Engine {
         if blocks && self.force_unblocked(id, front, reply) {
             return true;
         }
-        let Some(upstream) = self.upstreams.get(id) else { return true };
         if matches!(front.owner, Owner::Client { .. } | Owner::Part { .. }) {
+            if reply.starts_with(b"-NOSCRIPT") && self.judge_unloaded(id, front, reply) {
+                return true;
+            }
             if failover::is_telling(reply) {
                 return self.judge_telling(id, front, reply);
             }
             if let Owner::Client { .. } = front.owner {
-                self.pools[usize::from(upstream.pool.0)].counters.error(reply);
+                self.pools[usize::from(pool.0)].counters.error(reply);
             }
         }
         false

@@ -14,9 +14,11 @@ mod gather;
 mod hold;
 mod judge;
 mod large;
+mod learn;
 mod local;
 mod pin;
 mod release;
+mod script;
 mod split;
 mod stream;
 mod transaction;
@@ -24,6 +26,7 @@ mod transaction;
 pub(crate) use error_reply::ErrorReply;
 pub(crate) use gather::{GatherId, Gathers};
 pub(crate) use hold::{HeldOwner, Hold, Why};
+pub(crate) use learn::Unknown;
 
 use super::Engine;
 use super::action::{Action, Party};
@@ -188,10 +191,15 @@ impl Engine {
 
     /// Classify: what is it, and may this client say it?
     fn request(&mut self, id: ClientId, request: &[u8]) -> Flow {
-        let found = command::find(request, &self.args);
-        let Some(client) = self.clients.get_mut(id) else { return Flow::Taken };
+        let Some(client) = self.clients.get(id) else { return Flow::Taken };
         let (pool, authenticated, in_multi) = (client.pool, client.authenticated, client.in_multi);
-        client.command = if let Found::Row(row) = found { Some(row.id()) } else { None };
+        let found = match command::find(request, &self.args) {
+            Found::Unknown => self.find_learned(pool, request),
+            found => found,
+        };
+        if let Some(client) = self.clients.get_mut(id) {
+            client.command = if let Found::Row(row) = found { Some(row.id()) } else { None };
+        }
         let row = match found {
             Found::Row(row) => row,
             Found::Unknown if is_http(self.args.first().map_or(&[], |a| a.of(request))) => {
@@ -199,7 +207,7 @@ impl Engine {
                 return Flow::Taken;
             }
             _ if !authenticated => return self.refuse(id, ErrorReply::NoAuth),
-            Found::Unknown => return self.unknown(id, request),
+            Found::Unknown => return self.unknown(id, pool, request),
             Found::UnknownSubcommand(container) => {
                 let name = self.args.get(1).map_or(&[][..], |a| a.of(request));
                 return self.refuse(id, ErrorReply::UnknownSubcommand { name, container: container.name });
@@ -217,6 +225,9 @@ impl Engine {
                 _ => self.refuse(id, ErrorReply::Arity { command: row.name }),
             };
         }
+        if let Some(script) = row.script {
+            self.note_script(pool, script, request);
+        }
         let flow = match row.handling {
             _ if in_multi => self.queue(id, pool, row, request),
             Handling::Forward => self.forward(id, pool, row, request),
@@ -233,7 +244,7 @@ impl Engine {
         flow
     }
 
-    fn unknown(&mut self, id: ClientId, request: &[u8]) -> Flow {
+    fn refuse_unknown(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let name = self.args.first().map_or(&[][..], |a| a.of(request));
         let mut args = Vec::new();
         // As Redis quotes them: each as far as there is room left, the last one in full quotes.
@@ -427,6 +438,9 @@ impl Engine {
         request: &[u8],
         attempts: u8,
     ) {
+        if row.script.is_some() {
+            self.load_scripts(id, row, request);
+        }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let expected = Expected {
             owner: match owner {

@@ -45,6 +45,10 @@ pub(crate) enum Step {
     Unblock(UpstreamId),
     /// What a command answers that blocks on a deposed node: its client may not see it as it is.
     Popped,
+    /// SCRIPT LOAD, in front of a request that runs the script.
+    ScriptLoad,
+    /// SCRIPT EXISTS, after a NOSCRIPT.
+    ScriptExists,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -19,6 +19,7 @@ use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
 use crate::engine::buffers::BufferPool;
 use crate::engine::counters::UpstreamCounters;
 use crate::engine::profile::Profile;
+use crate::engine::scripts::Loaded;
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
 pub(crate) use replay::Replay;
@@ -120,6 +121,8 @@ pub(crate) struct Upstream {
     pub(crate) uploading: bool,
     /// The client that streams to it and waits for room.
     pub(crate) feeder: Option<ClientId>,
+    /// Scripts that were loaded on it.
+    pub(crate) scripts: Loaded,
     pub(crate) dirty: bool,
     pub(crate) reading: bool,
     pub(crate) counters: UpstreamCounters,
@@ -161,6 +164,7 @@ impl Upstream {
             ask_role_at: None,
             uploading: false,
             feeder: None,
+            scripts: Loaded::default(),
             dirty: false,
             reading: true,
             counters,

@@ -106,6 +106,7 @@ impl Engine {
         request: &[u8],
         attempts: u8,
     ) {
+        self.load_scripts_of_block(id, request);
         let (commands, selects) = commands_of(request);
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let db = upstream.profile.db;

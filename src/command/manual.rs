@@ -64,6 +64,9 @@ fn deed(row: &Row) -> String {
         Handling::Split(split) => format!("split; a {}: {}", access(row), joined(split)),
         Handling::EachShard => format!("every shard; a {}: {}", access(row), gathered(row.reply)),
         Handling::Local(local) => format!("Ketch{}", remark(local)),
+        Handling::Transaction(_) => {
+            "Ketch, as on one server; all keys of a transaction are on one shard".to_owned()
+        }
         Handling::Later(why) => format!("**not yet**: {why}"),
         Handling::Refused(why) => format!("**refused**: {why}"),
     };
@@ -80,7 +83,7 @@ fn access(row: &Row) -> &'static str {
 }
 
 fn blocking(row: &Row) -> &'static str {
-    if row.flags.contains(Flags::BLOCKING) { "; not yet where it would block" } else { "" }
+    if row.flags.contains(Flags::BLOCKING) { "; where it blocks, on a connection of its own" } else { "" }
 }
 
 fn joined(split: Split) -> &'static str {

@@ -19,15 +19,16 @@ pub struct WaitedHere(Arc<[AtomicU64]>);
 
 impl Waited {
     pub fn worker(&self) -> WaitedHere {
-        let here: Arc<[AtomicU64]> = rows().iter().map(|_| AtomicU64::new(0)).collect();
+        let here: Arc<[AtomicU64]> = (0..=rows().len()).map(|_| AtomicU64::new(0)).collect();
         lock(&self.0).push(Arc::clone(&here));
         WaitedHere(here)
     }
 
-    /// Over all workers.
-    pub fn of(&self, row: RowId) -> Duration {
+    /// Over all workers; `None`: all commands together that are in no table.
+    pub fn of(&self, row: Option<RowId>) -> Duration {
         let workers = lock(&self.0);
-        let nanos = workers.iter().filter_map(|here| here.get(usize::from(row.0)));
+        let place = row.map_or(rows().len(), |row| usize::from(row.0));
+        let nanos = workers.iter().filter_map(|here| here.get(place));
         Duration::from_nanos(nanos.map(|nanos| nanos.load(Ordering::Relaxed)).sum())
     }
 }
@@ -35,7 +36,7 @@ impl Waited {
 impl WaitedHere {
     #[inline]
     pub fn add(&self, row: RowId, took: Duration) {
-        if let Some(nanos) = self.0.get(usize::from(row.0)) {
+        if let Some(nanos) = self.0.get(usize::from(row.0).min(self.0.len() - 1)) {
             // There is one writer, so this needs no locked instruction.
             nanos.store(nanos.load(Ordering::Relaxed) + took.as_nanos() as u64, Ordering::Relaxed);
         }
@@ -85,8 +86,10 @@ mod tests {
         one.add(RowId(3), Duration::from_micros(2));
         one.add(RowId(3), Duration::from_micros(2));
         other.add(RowId(3), Duration::from_micros(3));
-        assert_eq!(waited.of(RowId(3)), Duration::from_micros(7));
-        assert_eq!(waited.of(RowId(4)), Duration::ZERO);
+        other.add(RowId(u16::MAX), Duration::from_micros(4));
+        assert_eq!(waited.of(Some(RowId(3))), Duration::from_micros(7));
+        assert_eq!(waited.of(Some(RowId(4))), Duration::ZERO);
+        assert_eq!(waited.of(None), Duration::from_micros(4));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod publish;
 mod report;
 #[cfg(test)]
 mod sample;
+mod scripts;
 mod settings;
 mod slow_log;
 
@@ -19,14 +20,16 @@ use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 pub use counted::{Baseline, Rates, Waited, WaitedHere, lock};
-pub use facts::{NodeFacts, PoolFacts, ProcessFacts, ShardFacts, Usage, WorkerFacts};
+pub use facts::{NodeFacts, Paused, PoolFacts, ProcessFacts, ShardFacts, Usage, WorkerFacts};
 pub use observation::{NodeFailure, Observation, SeenRole, SentinelView};
 pub use publish::{Publisher, Reader, Wake, publisher};
 pub use report::{Database, NodeCounts, NodeReport, Persistence};
+pub use scripts::{Digest, Scripts};
 pub use settings::{Setting, Settings};
 pub use slow_log::{Delays, Latencies, SLOW_LOG_MAX, SlowEntry, SlowLog, cut};
 
 use crate::base::{Address, Epoch, ListenerId, NodeId, PoolId, ShardId, Time};
+use crate::command::Learned;
 pub use crate::config::ReadPolicy;
 use crate::config::{PoolConfig, Route, SourceConfig};
 use crate::placement::Placement;
@@ -63,6 +66,8 @@ pub struct Pool {
     /// Sorted by id.
     pub nodes: Vec<Node>,
     pub facts: Arc<PoolFacts>,
+    /// What its nodes told of commands that are in no table.
+    pub learned: Arc<Learned>,
     /// How long a request may be held: configured, or from what the Sentinels report.
     pub hold: core::time::Duration,
 }

@@ -16,7 +16,7 @@ use super::HeldOwner;
 use crate::base::{ClientId, PoolId, Time, UpstreamId};
 use crate::command::{self, Flags, Row};
 use crate::engine::Engine;
-use crate::engine::upstreams::{Expected, Lane, Large, Owner};
+use crate::engine::upstreams::{Expected, Large, Owner, Pin};
 use crate::resp::{RequestScanner, Scanned};
 use crate::topology::{SlowEntry, cut, lock};
 
@@ -43,7 +43,7 @@ impl Engine {
     pub(super) fn waited(&mut self, id: UpstreamId, before: Time) -> Option<SlowBatch> {
         let upstream = self.upstreams.get(id)?;
         let (front, asked) = (upstream.expected.front()?, upstream.waits.oldest()?);
-        if matches!(front.owner, Owner::Own(_)) {
+        if matches!(front.owner, Owner::Own(_)) || matches!(upstream.pin, Pin::Block(_)) {
             return None;
         }
         let took = self.now.since(asked.max(before));
@@ -70,8 +70,7 @@ impl Engine {
         let upstream = self.upstreams.get(id)?;
         let entry: Expected = *upstream.expected.front()?;
         let row = command::row(entry.row);
-        let shared = matches!(upstream.lane, Lane::Shared);
-        if entry.streamed || !shared || row.flags.contains(Flags::BLOCKING) {
+        if entry.streamed || matches!(upstream.pin, Pin::Block(_)) {
             return None;
         }
         let client = self.owner_of(entry.owner).map(HeldOwner::client)?;

@@ -17,8 +17,13 @@ pub(super) fn clients(lines: &mut Lines, cx: &Context<'_>) {
     lines.line("connected_clients", cx.pool.facts.clients());
     lines.line("cluster_connections", 0);
     lines.line("maxclients", cx.pool.max_clients());
-    lines.line("blocked_clients", 0);
+    lines.line("blocked_clients", blocked(cx));
     lines.line("tracking_clients", 0);
+}
+
+/// Clients that a command keeps waiting, and, as in Redis, those that wait for the end of a pause.
+fn blocked(cx: &Context<'_>) -> usize {
+    cx.pool.facts.blocked.load(Ordering::Relaxed) + cx.pool.facts.paused_clients()
 }
 
 pub(super) fn stats(lines: &mut Lines, cx: &Context<'_>) {
@@ -116,8 +121,7 @@ fn totals(cx: &Context<'_>) -> BTreeMap<String, u64> {
 fn commands<'a>(cx: &'a Context<'_>) -> impl Iterator<Item = (String, u64, u64)> + 'a {
     counted(cx, &catalog::COMMANDS_TOTAL).map(|(name, calls)| {
         let row: Option<RowId> = find_name(name.as_bytes()).map(|row| row.id());
-        let waited = row.map_or(0, |id| cx.pool.facts.waited.of(id).as_micros() as u64);
-        (name, calls, waited)
+        (name, calls, cx.pool.facts.waited.of(row).as_micros() as u64)
     })
 }
 

@@ -1,0 +1,137 @@
+//! Which upstreams there are: made, greeted, checked, given up, made again; and which of them serve a
+//! shard at the moment. Follows the topology: nobody tells the engine to close a connection.
+//!
+//! `follow`: what the topology asks for. `connect`: made, lost, made again. `back_off`: when. `routes`: who
+//! serves a shard.
+
+mod back_off;
+mod connect;
+mod follow;
+mod routes;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::counters::{Counters, NodeCounters};
+use super::scripts::Used;
+use super::upstreams::Lane;
+use crate::base::{NodeId, ShardId, UpstreamId};
+use crate::metrics::Registry;
+use crate::resp::RequestLimits;
+use crate::topology::{Node, Pool, PoolFacts, WaitedHere};
+use back_off::BackOff;
+pub(in crate::engine) use back_off::PRIMARY_RETRY;
+pub(crate) use routes::Routes;
+
+/// Upstreams to a node above `max_upstreams` that only a shared one may be, while there is none.
+pub(in crate::engine) const RESERVED: usize = 4;
+/// An upstream that lasted as long as this has worked.
+const WORKED_AFTER: Duration = Duration::from_millis(500);
+/// Upstreams kept beside the shared one once they are idle again.
+const SPARE: usize = 8;
+
+/// What a worker has to one pool.
+pub(crate) struct PoolState {
+    pub(crate) routes: Vec<Routes>,
+    pub(crate) links: BTreeMap<NodeId, Link>,
+    pub(crate) counters: Counters,
+    pub(crate) limits: RequestLimits,
+    /// Pins that this worker's clients have, or wait for.
+    pub(crate) pins: usize,
+    pub(crate) scripts: Used,
+    pub(crate) facts: Arc<PoolFacts>,
+    pub(crate) waited: WaitedHere,
+}
+
+/// What a worker has to one node.
+pub(crate) struct Link {
+    pub(crate) shard: ShardId,
+    to: Option<SocketAddr>,
+    pub(crate) shared: Option<UpstreamId>,
+    /// Idle ones that may become shared again.
+    pub(in crate::engine) spare: Vec<UpstreamId>,
+    /// Idle ones of the bulk lane.
+    pub(crate) bulk: Vec<UpstreamId>,
+    /// Idle and clean ones of the pinned lane.
+    pub(crate) pinned: Vec<UpstreamId>,
+    /// Upstreams to the node that `max_upstreams` counts, those on their way included.
+    count: usize,
+    /// All other upstreams to the node.
+    apart: usize,
+    back_off: BackOff,
+    /// Told the control plane that it fails, and not yet that it works again.
+    pub(in crate::engine) told_failure: bool,
+    pub(crate) counters: NodeCounters,
+}
+
+impl PoolState {
+    fn new(registry: &Registry, pool: &Pool) -> PoolState {
+        let limits = &pool.config.limits;
+        PoolState {
+            routes: pool.shards.iter().map(|_| Routes::default()).collect(),
+            links: BTreeMap::new(),
+            counters: Counters::new(registry, pool),
+            pins: 0,
+            scripts: Used::default(),
+            facts: Arc::clone(&pool.facts),
+            waited: pool.facts.waited.worker(),
+            limits: RequestLimits {
+                max_request: limits.max_request.as_usize(),
+                max_args: limits.max_args,
+                max_inline: limits.max_inline.as_usize(),
+                max_bulk: limits.max_request.as_usize(),
+            },
+        }
+    }
+}
+
+impl Link {
+    fn new(registry: &Registry, pool: &Pool, node: &Node) -> Link {
+        Link {
+            shard: node.shard,
+            to: node.socket,
+            shared: None,
+            spare: Vec::new(),
+            bulk: Vec::new(),
+            pinned: Vec::new(),
+            count: 0,
+            apart: 0,
+            back_off: BackOff::default(),
+            told_failure: false,
+            counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
+        }
+    }
+
+    /// Upstreams to the node that `max_upstreams` counts, those on their way included.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Upstreams to the node that it does not count.
+    pub(crate) fn apart(&self) -> usize {
+        self.apart
+    }
+
+    /// One upstream more.
+    fn made(&mut self, lane: Lane) {
+        *if lane.is_counted() { &mut self.count } else { &mut self.apart } += 1;
+        self.counters.connections.set((self.count + self.apart) as i64);
+    }
+
+    /// One upstream less.
+    fn ended(&mut self, lane: Lane) {
+        *if lane.is_counted() { &mut self.count } else { &mut self.apart } -= 1;
+        self.counters.connections.set((self.count + self.apart) as i64);
+    }
+
+    fn forget(&mut self, id: UpstreamId) {
+        if self.shared == Some(id) {
+            self.shared = None;
+        }
+        self.spare.retain(|other| *other != id);
+        self.bulk.retain(|other| *other != id);
+        self.pinned.retain(|other| *other != id);
+    }
+}

@@ -41,21 +41,59 @@ pub(crate) enum ErrorReply<'a> {
     },
     NoAuth,
     MaxClients,
-    UnknownCommand { name: &'a [u8], args: &'a [u8] },
-    UnknownSubcommand { name: &'a [u8], container: &'a str },
-    Arity { command: &'a str },
-    Later { command: &'a str, why: &'a str },
-    Refused { command: &'a str, why: &'a str },
-    Keys { text: &'a str },
+    UnknownCommand {
+        name: &'a [u8],
+        args: &'a [u8],
+    },
+    UnknownSubcommand {
+        name: &'a [u8],
+        container: &'a str,
+    },
+    Arity {
+        command: &'a str,
+    },
+    Later {
+        command: &'a str,
+        why: &'a str,
+    },
+    Refused {
+        command: &'a str,
+        why: &'a str,
+    },
+    Keys {
+        text: &'a str,
+    },
     /// About MULTI, EXEC and their kind, in Redis's words.
-    Transaction { text: &'static str },
-    WholePoolInBlock { command: &'a str, pool: &'a str },
-    AskedInBlock { command: &'a str },
-    BlockTooLarge { pool: &'a str, limit: crate::base::ByteSize },
-    MaxPinned { pool: &'a str, limit: usize },
-    GatherLimit { pool: &'a str, limit: crate::base::ByteSize },
-    AnswerLimit { pool: &'a str, limit: crate::base::ByteSize },
-    WorkersBusy { busy: usize, of: usize },
+    Transaction {
+        text: &'static str,
+    },
+    WholePoolInBlock {
+        command: &'a str,
+        pool: &'a str,
+    },
+    AskedInBlock {
+        command: &'a str,
+    },
+    BlockTooLarge {
+        pool: &'a str,
+        limit: crate::base::ByteSize,
+    },
+    MaxPinned {
+        pool: &'a str,
+        limit: usize,
+    },
+    GatherLimit {
+        pool: &'a str,
+        limit: crate::base::ByteSize,
+    },
+    AnswerLimit {
+        pool: &'a str,
+        limit: crate::base::ByteSize,
+    },
+    WorkersBusy {
+        busy: usize,
+        of: usize,
+    },
     NoSuchClient,
 }
 

@@ -8,6 +8,8 @@ use ketch::internals::resp::{
 };
 use ketch::internals::topology::Digest;
 
+use super::connection::push;
+
 pub(crate) type Request = Vec<Vec<u8>>;
 
 const LIMITS: RequestLimits =
@@ -63,9 +65,12 @@ pub(crate) struct Node {
     pub(crate) data: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Bodies of scripts by their digests.
     pub(crate) scripts: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// How often each key was changed.
+    pub(crate) versions: BTreeMap<Vec<u8>, u64>,
 }
 
 /// What a node did with a request.
+#[derive(Default)]
 pub(crate) struct Done {
     pub(crate) reply: Vec<u8>,
     /// It was refused as not executed.
@@ -82,7 +87,7 @@ const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Node {
     pub(crate) fn execute(&mut self, request: &Request) -> Done {
-        let mut done = Done { reply: Vec::new(), refused: false, role: None, changed: Vec::new() };
+        let mut done = Done::default();
         let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
         let out = &mut done.reply;
         match name.as_str() {
@@ -111,6 +116,14 @@ impl Node {
             },
             _ => done.changed = self.data(&name, &request[1..], out),
         }
+        done
+    }
+
+    /// What it does with a request that it has taken.
+    pub(crate) fn run(&mut self, request: &Request) -> Done {
+        let mut done = Done::default();
+        let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
+        done.changed = self.data(&name, &request[1..], &mut done.reply);
         done
     }
 
@@ -186,6 +199,10 @@ impl Node {
                 integer(out, value.len() as i64);
                 return vec![args[0].clone()];
             }
+            "RPUSH" => {
+                push(self, &args[0], &args[1], out);
+                return vec![args[0].clone()];
+            }
             "INCR" => {
                 let value = self.data.entry(args[0].clone()).or_default();
                 let number = String::from_utf8_lossy(value).parse().unwrap_or(0) + 1;
@@ -212,10 +229,10 @@ impl Node {
 }
 
 pub(crate) fn is_write(name: &str) -> bool {
-    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA")
+    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA" | "RPUSH" | "BLPOP")
 }
 
 /// The engine's own questions.
 pub(crate) fn is_own(name: &str) -> bool {
-    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "SCRIPT")
+    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "SCRIPT" | "UNWATCH")
 }

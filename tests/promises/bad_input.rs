@@ -172,7 +172,7 @@ fn what_is_not_there_yet_and_what_is_never_forwarded_says_so_and_the_client_stay
         &["KEYS", "*"],
         &["RANDOMKEY"],
         &["MONITOR"],
-        &["CLIENT", "LIST"],
+        &["CLIENT", "TRACKING", "ON"],
         &["WAIT", "0", "0"],
         &["SHUTDOWN"],
         &["SHUTDOWN", "NOSAVE"],

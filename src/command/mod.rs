@@ -28,10 +28,10 @@ pub use described::Described;
 pub use find::{Found, find, find_name};
 pub use keys::{KeyError, keys, keys_and_flags};
 pub use learned::{LEARNED_MAX, Learned, plain_name};
-pub use options::{blocks, key_patterns};
+pub use options::{BlockTime, BlockUnit, block_time, blocks, key_patterns};
 pub use reply_policy::{concat, join, places};
 pub use row::{
     Begin, Find, Finder, Flags, Group, Handling, KeyFlags, KeySpec, Known, Local, ReplyPolicy, RequestPolicy,
-    Row, RowId, Script, Split, classic_range, subcommands,
+    Row, RowId, Script, Split, Transaction, classic_range, subcommands,
 };
 pub use table::{row, rows};

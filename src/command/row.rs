@@ -326,6 +326,8 @@ pub enum Handling {
     EachShard,
     /// Answered by Ketch itself.
     Local(Local),
+    /// Begins, ends or watches for a block of commands.
+    Transaction(Transaction),
     /// Promised, and not there yet: it would block, pin or change the state of a shared upstream, or
     /// concerns the whole pool. The reason ends an error reply.
     Later(&'static str),
@@ -357,6 +359,16 @@ pub enum Split {
     Touch,
 }
 
+/// What makes a block of commands, and what makes it depend on keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transaction {
+    Multi,
+    Exec,
+    Discard,
+    Watch,
+    Unwatch,
+}
+
 /// The commands that Ketch answers itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Local {
@@ -371,6 +383,15 @@ pub enum Local {
     ClientSetinfo,
     ClientId,
     ClientInfo,
+    ClientList,
+    ClientKill,
+    ClientPause,
+    ClientUnpause,
+    ClientReply,
+    ClientUnblock,
+    ClientNoEvict,
+    ClientNoTouch,
+    ClientGetredir,
     Command,
     CommandCount,
     CommandDocs,

@@ -378,6 +378,12 @@ static LIMITS: Section = Section {
             "\"16MiB\"",
             "Texts of scripts that are kept, to load them where they are missing; those used last.",
         ),
+        row(
+            "max_pinned",
+            COUNT,
+            "1000",
+            "Clients that have a connection to a node for themselves: while they block, or watch keys.",
+        ),
     ],
 };
 

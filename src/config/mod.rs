@@ -202,6 +202,8 @@ pub struct Limits {
     pub max_upstreams: usize,
     /// Texts of scripts that were seen, over all workers.
     pub script_cache: ByteSize,
+    /// Clients that have an upstream for themselves, over all workers.
+    pub max_pinned: usize,
 }
 
 impl Default for Limits {
@@ -217,6 +219,7 @@ impl Default for Limits {
             gather_limit: ByteSize::mib(256),
             max_upstreams: 64,
             script_cache: ByteSize::mib(16),
+            max_pinned: 1000,
         }
     }
 }

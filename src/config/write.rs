@@ -152,6 +152,7 @@ fn bounds(lines: &mut Lines, title: &str, pool: &PoolConfig) {
     lines.text("gather_limit", pool.limits.gather_limit);
     lines.plain("max_upstreams", pool.limits.max_upstreams);
     lines.text("script_cache", pool.limits.script_cache);
+    lines.plain("max_pinned", pool.limits.max_pinned);
     lines.header(&format!("[{title}.health]"));
     lines.time("interval", pool.health.interval);
     lines.plain("fail", pool.health.fail);

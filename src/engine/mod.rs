@@ -28,7 +28,9 @@ mod counters;
 mod expire;
 mod handshake;
 mod links;
+mod pauses;
 mod profile;
+mod questions;
 mod road;
 mod scripts;
 mod slab;
@@ -41,7 +43,7 @@ use std::sync::Arc;
 
 pub use action::{Action, CloseReason, Lost, Party};
 
-use crate::base::{ClientId, ListenerId, PoolId, ShardId, Time, UpstreamId};
+use crate::base::{ClientId, ListenerId, PoolId, ShardId, Time, UpstreamId, WorkerId};
 use crate::config::{ReadPolicy, Route};
 use crate::metrics::{Gauge, Registry};
 use crate::resp::Span;
@@ -49,7 +51,9 @@ use crate::topology::{ProcessFacts, Topology};
 use buffers::BufferPool;
 use clients::{Client, Pause, Session};
 use links::PoolState;
+use pauses::Pauses;
 use profile::Profile;
+use questions::Inquiries;
 use road::{Gathers, Hold, Unknown};
 use slab::Slab;
 use upstreams::Upstream;
@@ -59,6 +63,8 @@ pub struct Setting {
     pub topology: Arc<Topology>,
     pub facts: Arc<ProcessFacts>,
     pub registry: Registry,
+    /// Which worker this is.
+    pub worker: WorkerId,
     /// How many workers share the pools' limits.
     pub workers: usize,
     /// The start of the engine's only randomness (jitter, the choice between replicas).
@@ -75,6 +81,7 @@ pub struct Engine {
     topology: Arc<Topology>,
     facts: Arc<ProcessFacts>,
     registry: Registry,
+    worker: WorkerId,
     workers: usize,
     random: u64,
     /// The worker's own number, for tables that nobody may fill on purpose.
@@ -89,6 +96,8 @@ pub struct Engine {
     hold: Hold,
     /// Names of commands that nobody knows yet.
     unknown: Unknown,
+    pauses: Pauses,
+    inquiries: Inquiries,
     buffers: BufferPool,
     /// Where the arguments of the request at hand lie.
     args: Vec<Span>,
@@ -114,6 +123,10 @@ pub struct Engine {
     unsorted: Vec<(ClientId, ShardId)>,
     /// Clients that are not read because the waiting place is crowded.
     crowded: Vec<ClientId>,
+    /// Clients that wait for an upstream of their own, or to be unblocked.
+    waiting_pins: Vec<ClientId>,
+    /// When they were looked at last, or the first began to wait.
+    pins_swept: Time,
     idle_swept: Time,
     /// When streams that wait were looked at last, or began to wait.
     streams_swept: Time,
@@ -129,6 +142,7 @@ impl Engine {
             topology: Arc::clone(&setting.topology),
             facts: setting.facts,
             registry: setting.registry,
+            worker: setting.worker,
             workers: setting.workers.max(1),
             random: setting.seed | 1,
             seed: setting.seed,
@@ -140,6 +154,8 @@ impl Engine {
             gathers: Gathers::new(),
             hold: Hold::default(),
             unknown: Unknown::default(),
+            pauses: Pauses::default(),
+            inquiries: Inquiries::default(),
             buffers: BufferPool::default(),
             args: Vec::new(),
             keys: Vec::new(),
@@ -154,6 +170,8 @@ impl Engine {
             waiting_streams: Vec::new(),
             unsorted: Vec::new(),
             crowded: Vec::new(),
+            waiting_pins: Vec::new(),
+            pins_swept: setting.now,
             idle_swept: setting.now,
             streams_swept: setting.now,
             next_due: None,
@@ -167,6 +185,7 @@ impl Engine {
         debug_assert!(now >= self.now, "time never goes back");
         self.now = now;
         self.turn = self.turn.wrapping_add(1);
+        self.see_pauses();
         if self.next_due.is_some_and(|due| due <= now) {
             self.expire();
         }
@@ -212,11 +231,16 @@ impl Engine {
             route,
             reads,
             authenticated: pool.config.users.is_empty(),
+            in_multi: false,
+            watching: false,
             eof: false,
             reading: true,
             runnable: false,
             dirty: false,
             counted,
+            command: None,
+            sent: 0,
+            commands: 0,
             parsed: 0,
             turn: 0,
         });
@@ -233,6 +257,7 @@ impl Engine {
         let Some(client) = self.clients.get_mut(id) else { return };
         self.pools[usize::from(client.pool.0)].counters.received.add(bytes.len() as u64);
         client.session.last = self.now;
+        client.session.received += bytes.len() as u64;
         self.take_input(id, bytes);
     }
 
@@ -240,6 +265,10 @@ impl Engine {
     pub fn client_eof(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.eof = true;
+        if client.session.blocked.is_some() {
+            // Nobody may be there any more to take what would be popped.
+            return self.close_client(id, CloseReason::Eof);
+        }
         self.run_or_finish(id);
     }
 
@@ -281,6 +310,7 @@ impl Engine {
                 break;
             }
         }
+        self.count_paused();
         self.next_due = self.due();
     }
 
@@ -339,7 +369,9 @@ impl Engine {
         let ids: Vec<ClientId> = self.clients.iter().map(|(id, _)| id).collect();
         for id in ids {
             let Some(client) = self.clients.get_mut(id) else { continue };
-            if client.settled() && client.input.is_empty() && client.stream.is_none() {
+            let idle = client.settled() && client.input.is_empty() && client.stream.is_none();
+            // One that blocks may be owed something for ever.
+            if idle || client.session.blocked.is_some() {
                 self.close_client(id, CloseReason::Shutdown);
             }
         }

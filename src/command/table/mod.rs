@@ -153,9 +153,23 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_blocks_or_pins_is_forwarded() {
+    fn what_pins_is_known_and_never_shared() {
         let blocking = |row: &Row| row.flags.contains(Flags::BLOCKING) && row.handling == Handling::Forward;
-        assert_eq!(named(blocking), ["xread", "xreadgroup"]);
+        assert_eq!(
+            named(blocking),
+            [
+                "blmove",
+                "blmpop",
+                "blpop",
+                "brpop",
+                "brpoplpush",
+                "bzmpop",
+                "bzpopmax",
+                "bzpopmin",
+                "xread",
+                "xreadgroup"
+            ]
+        );
         let pubsub =
             |row: &Row| row.flags.contains(Flags::PUBSUB) && !matches!(row.handling, Handling::Later(_));
         assert!(named(pubsub).is_empty());

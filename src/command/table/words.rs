@@ -5,7 +5,9 @@
 //! All of it runs in the compiler: a row with a tip that nobody knows does not compile.
 
 use crate::command::row::{Begin, Find, Group, Handling, KeySpec, ReplyPolicy, RequestPolicy, RowId};
-pub(super) use crate::command::row::{Count, Finder, Flags, KeyFlags, Known, Local, Row, Script, Split};
+pub(super) use crate::command::row::{
+    Count, Finder, Flags, KeyFlags, Known, Local, Row, Script, Split, Transaction,
+};
 
 macro_rules! words {
     ($type:ident: $($name:ident)*) => {
@@ -18,16 +20,11 @@ words!(Flags: WRITE READONLY DENYOOM ADMIN PUBSUB NOSCRIPT BLOCKING LOADING STAL
 words!(KeyFlags: RO RW OW RM);
 
 // Not there yet.
-pub(super) const BLOCKING_COMMAND: &str =
-    "it would hold up everybody on a shared connection; use its form that does not block";
-pub(super) const TRANSACTION: &str =
-    "a transaction needs a connection of its own; use a script whose keys are on one shard";
 pub(super) const PUB_SUB: &str =
     "publishing and subscribing need connections of their own; use a node directly";
 pub(super) const WHOLE_POOL: &str = "it concerns the keys of all shards; ask each node directly";
 pub(super) const CONNECTION_STATE: &str =
     "it is about the state of one connection, and connections are shared";
-pub(super) const OTHER_CLIENTS: &str = "acting on other clients is not built yet";
 pub(super) const WAITING: &str =
     "it counts the replicas of one connection's writes, and connections are shared";
 pub(super) const OTHER_DATABASE: &str = "it moves a key into another database; use COPY or DUMP and RESTORE";
@@ -138,6 +135,11 @@ impl Row {
 
     pub(super) const fn local(mut self, local: Local) -> Row {
         self.handling = Handling::Local(local);
+        self
+    }
+
+    pub(super) const fn transaction(mut self, verb: Transaction) -> Row {
+        self.handling = Handling::Transaction(verb);
         self
     }
 

@@ -8,12 +8,12 @@ use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::hold::{Held, Why};
 use crate::base::{PoolId, ShardId, UpstreamId};
-use crate::command::{self, Group, Row};
+use crate::command::{self, Group, Handling, Row, Transaction};
 use crate::config::ReadPolicy;
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason};
 use crate::engine::clients::StreamTo;
-use crate::engine::upstreams::{Expected, Large, Owner, State, Step, Upstream};
+use crate::engine::upstreams::{Expected, Large, Owner, Pin, State, Step, Upstream};
 use crate::failover::{Fate, Kind, Past, Verdict, verdict};
 use crate::resp;
 use crate::topology::{HoldReason, NodeFailure, Observation};
@@ -90,7 +90,7 @@ impl Engine {
         }
     }
 
-    fn carry_out(&mut self, case: Case<'_>, fate: Fate<'_>) {
+    pub(super) fn carry_out(&mut self, case: Case<'_>, fate: Fate<'_>) {
         let snapshot = Arc::clone(self.topology.pool(case.pool));
         let kind = if case.row.is_read() { Kind::Read } else { Kind::Write };
         let past = Past {
@@ -99,9 +99,13 @@ impl Engine {
             scripted: scripted(case.row),
         };
         let (pool, shard) = (snapshot.config.name.as_str(), &*snapshot.shard(case.shard).name);
-        let counters = &self.pools[usize::from(case.pool.0)].counters.shards[usize::from(case.shard.0)];
         let kept = !case.request.is_empty();
-        match verdict(kind, fate, past) {
+        let verdict = verdict(kind, fate, past);
+        if let Some(reply) = self.watched_verdict(&case, verdict, fate) {
+            return self.answer_owner(case.owner, &reply);
+        }
+        let counters = &self.pools[usize::from(case.pool.0)].counters.shards[usize::from(case.shard.0)];
+        match verdict {
             Verdict::SendAgain | Verdict::SendAgainDoubting | Verdict::HoldForPrimary if kept => {
                 let resent =
                     if kind == Kind::Read { &counters.resent_reads } else { &counters.resent_writes };
@@ -204,6 +208,10 @@ impl Engine {
             return false;
         }
         let Some(request) = self.take_front(id, owner) else { return true };
+        if let Some(Pin::Block(client)) = self.upstreams.get(id).map(|u| u.pin) {
+            self.leave_blocked(client, id);
+            self.wait_for_pin(client);
+        }
         if front.streamed {
             self.streamed_answered(id, front.owner);
         }
@@ -408,7 +416,7 @@ impl Engine {
     }
 
     /// Answers whoever owns a request with an error of Ketch's own.
-    pub(super) fn fail_owner(&mut self, owner: HeldOwner, error: ErrorReply<'_>) {
+    pub(in crate::engine) fn fail_owner(&mut self, owner: HeldOwner, error: ErrorReply<'_>) {
         let mut reply = Vec::new();
         error.write(&mut reply);
         if let Some(client) = self.clients.get(owner.client()) {
@@ -431,7 +439,9 @@ impl Engine {
     }
 }
 
-/// Scripts, functions and what modules do: an error of theirs may come after they have written.
+/// Scripts, functions and what modules do: an error of theirs may come after they have written. EXEC may
+/// hold some.
 fn scripted(row: &Row) -> bool {
     matches!(row.group, Group::Scripting | Group::Module)
+        || row.handling == Handling::Transaction(Transaction::Exec)
 }

@@ -131,8 +131,8 @@ impl Engine {
             .chain(self.next_retry())
             .chain(sweep)
             .chain(idle)
-            .chain(self.unknown.until())
             .chain(asked)
+            .chain(self.unknown.until())
             .min()
     }
 

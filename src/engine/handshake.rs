@@ -81,6 +81,7 @@ impl Engine {
         let failed = reply.first() == Some(&b'-');
         match step {
             Step::NoEvict => {}
+            Step::Unwatch if !failed => {}
             // Whoever runs it will hear that it is not there.
             Step::ScriptLoad if failed => {
                 if let Some(upstream) = self.upstreams.get_mut(id) {
@@ -89,7 +90,6 @@ impl Engine {
             }
             Step::ScriptLoad => {}
             Step::ScriptExists => self.script_exists(id, reply),
-            Step::Unwatch if !failed => {}
             // A node that has no place left says so to the first thing that it is asked.
             Step::Auth | Step::Hello | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
                 self.refused(id, NodeFailure::Connect);

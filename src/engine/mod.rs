@@ -94,10 +94,10 @@ pub struct Engine {
     connected: Vec<Gauge>,
     gathers: Gathers,
     hold: Hold,
-    /// Names of commands that nobody knows yet.
-    unknown: Unknown,
     pauses: Pauses,
     inquiries: Inquiries,
+    /// Names of commands that nobody knows yet.
+    unknown: Unknown,
     buffers: BufferPool,
     /// Where the arguments of the request at hand lie.
     args: Vec<Span>,
@@ -153,9 +153,9 @@ impl Engine {
             connected,
             gathers: Gathers::new(),
             hold: Hold::default(),
-            unknown: Unknown::default(),
             pauses: Pauses::default(),
             inquiries: Inquiries::default(),
+            unknown: Unknown::default(),
             buffers: BufferPool::default(),
             args: Vec::new(),
             keys: Vec::new(),

@@ -33,8 +33,6 @@ pub struct PoolFacts {
     pub rejected: AtomicU64,
     /// Requests held now, over all workers; each worker adds and takes its own.
     pub held: AtomicUsize,
-    /// Texts of scripts that clients have sent.
-    pub scripts: Scripts,
     /// Clients that a blocking command keeps waiting now; counted like `held`.
     pub blocked: AtomicUsize,
     /// Until when the pool is paused, in `Time` nanoseconds, times two; odd where everything waits. 0 = not
@@ -42,6 +40,8 @@ pub struct PoolFacts {
     pause: AtomicU64,
     /// Clients with a request that waits for the end of a pause; each worker adds and takes its own.
     paused_clients: AtomicUsize,
+    /// Texts of scripts that clients have sent.
+    pub scripts: Scripts,
 }
 
 /// CLIENT PAUSE: requests of a pool wait.

@@ -41,11 +41,11 @@ impl Pause {
     pub(crate) const STREAM: Pause = Pause(16);
     /// It will be closed once it has been given what it is owed.
     pub(crate) const CLOSING: Pause = Pause(32);
-    /// The nodes are being asked about the name of a command.
-    pub(crate) const NAME: Pause = Pause(128);
     /// Its last request must be answered before the next is looked at: one that blocks, or an EXEC that may
     /// change what the client is.
     pub(crate) const TURN: Pause = Pause(64);
+    /// The nodes are being asked about the name of a command.
+    pub(crate) const NAME: Pause = Pause(128);
 
     pub(crate) fn any(self) -> bool {
         self.0 != 0

@@ -37,9 +37,9 @@ pub(crate) struct PoolState {
     pub(crate) links: BTreeMap<NodeId, Link>,
     pub(crate) counters: Counters,
     pub(crate) limits: RequestLimits,
-    pub(crate) scripts: Used,
     /// Pins that this worker's clients have, or wait for.
     pub(crate) pins: usize,
+    pub(crate) scripts: Used,
 }
 
 /// What a worker has to one node.
@@ -70,8 +70,8 @@ impl PoolState {
             routes: pool.shards.iter().map(|_| Routes::default()).collect(),
             links: BTreeMap::new(),
             counters: Counters::new(registry, pool),
-            scripts: Used::default(),
             pins: 0,
+            scripts: Used::default(),
             limits: RequestLimits {
                 max_request: limits.max_request.as_usize(),
                 max_args: limits.max_args,

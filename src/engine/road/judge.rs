@@ -439,8 +439,8 @@ impl Engine {
     }
 }
 
-/// Scripts, functions and what modules do: an error of theirs may come after they have written. EXEC may
-/// hold some.
+/// Scripts, functions and what modules do: an error of theirs may come after they have written. EXEC may hold
+/// some.
 fn scripted(row: &Row) -> bool {
     matches!(row.group, Group::Scripting | Group::Module)
         || row.handling == Handling::Transaction(Transaction::Exec)

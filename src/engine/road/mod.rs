@@ -191,13 +191,15 @@ impl Engine {
 
     /// Classify: what is it, and may this client say it?
     fn request(&mut self, id: ClientId, request: &[u8]) -> Flow {
+        let Some(client) = self.clients.get(id) else { return Flow::Taken };
+        let (pool, authenticated, in_multi) = (client.pool, client.authenticated, client.in_multi);
         let found = match command::find(request, &self.args) {
             Found::Unknown => self.find_learned(id, request),
             found => found,
         };
-        let Some(client) = self.clients.get_mut(id) else { return Flow::Taken };
-        let (pool, authenticated, in_multi) = (client.pool, client.authenticated, client.in_multi);
-        client.command = if let Found::Row(row) = found { Some(row.id()) } else { None };
+        if let Some(client) = self.clients.get_mut(id) {
+            client.command = if let Found::Row(row) = found { Some(row.id()) } else { None };
+        }
         let row = match found {
             Found::Row(row) => row,
             Found::Unknown if is_http(self.args.first().map_or(&[], |a| a.of(request))) => {

@@ -33,10 +33,6 @@ pub(crate) enum Step {
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,
-    /// SCRIPT LOAD, in front of a request that runs the script.
-    ScriptLoad,
-    /// SCRIPT EXISTS, after a NOSCRIPT.
-    ScriptExists,
     /// CLIENT ID, of a pinned upstream: by it the node can be asked to unblock it.
     ClientId,
     /// The answer to MULTI, or to a command of a block, before the one to EXEC.
@@ -49,6 +45,10 @@ pub(crate) enum Step {
     Unblock(UpstreamId),
     /// What a command answers that blocks on a deposed node: its client may not see it as it is.
     Popped,
+    /// SCRIPT LOAD, in front of a request that runs the script.
+    ScriptLoad,
+    /// SCRIPT EXISTS, after a NOSCRIPT.
+    ScriptExists,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

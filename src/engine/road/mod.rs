@@ -225,7 +225,9 @@ impl Engine {
                 _ => self.refuse(id, ErrorReply::Arity { command: row.name }),
             };
         }
-        if let Some(script) = row.script {
+        if let Some(script) = row.script
+            && !self.may_not_write(id, row)
+        {
             self.note_script(pool, script, request);
         }
         let flow = match row.handling {

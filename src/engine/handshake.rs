@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::Engine;
 use super::action::{Action, CloseReason};
 use super::links::PRIMARY_RETRY;
+use super::road::Tag;
 use super::upstreams::{Expected, Lane, Owner, State, Step};
-use crate::base::{ShardId, UpstreamId};
+use crate::base::{ShardId, UpstreamId, next_random};
 use crate::command::RowId;
 use crate::failover::role_of;
 use crate::resp::{self, Protocol, Value};
@@ -51,6 +52,7 @@ impl Engine {
             self.ask(id, Step::Select, &["SELECT", &profile.db.to_string()]);
         }
         self.ask(id, Step::NoEvict, &["CLIENT", "NO-EVICT", "ON"]);
+        self.ask(id, Step::RunId, &["INFO", "server"]);
         self.ask(id, Step::Role, &["ROLE"]);
     }
 
@@ -78,6 +80,7 @@ impl Engine {
         let failed = reply.first() == Some(&b'-');
         match step {
             Step::NoEvict => {}
+            Step::RunId => self.run_id_seen(id, reply),
             // A node that has no place left says so to the first thing that it is asked.
             Step::Auth | Step::Hello | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
                 self.refused(id, NodeFailure::Connect);
@@ -87,6 +90,15 @@ impl Engine {
             Step::Role if failed && reply.starts_with(b"-LOADING") => self.refused(id, NodeFailure::Loading),
             Step::Role if failed => self.refused(id, NodeFailure::Refused),
             Step::Role => self.role_seen(id, reply),
+        }
+    }
+
+    /// Which process answers on this connection. One that does not tell is another one on each connection:
+    /// a scan that goes on by a connection made since begins the shard anew.
+    fn run_id_seen(&mut self, id: UpstreamId, reply: &[u8]) {
+        let random = next_random(&mut self.random);
+        if let Some(upstream) = self.upstreams.get_mut(id) {
+            upstream.tag = Tag::of_info(reply).unwrap_or(Tag::new(random));
         }
     }
 

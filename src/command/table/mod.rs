@@ -140,7 +140,10 @@ mod tests {
     fn without_keys_only_scripts_and_help_are_forwarded() {
         let keyless =
             |row: &Row| row.keys.is_empty() && row.handling == Handling::Forward && !row.has_subcommands();
-        assert_eq!(named(keyless), ["object|help", "xgroup|help", "xinfo|help", "memory|help"]);
+        assert_eq!(
+            named(keyless),
+            ["object|help", "xgroup|help", "xinfo|help", "memory|help", "module|list"]
+        );
         let optional = |row: &Row| row.flags.contains(Flags::NO_MANDATORY_KEYS);
         assert_eq!(named(optional), ["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"]);
     }
@@ -159,7 +162,22 @@ mod tests {
     #[test]
     fn what_is_spread_over_shards_can_be_put_together() {
         let each = |row: &Row| row.handling == Handling::EachShard;
-        assert_eq!(named(each), ["dbsize", "flushall", "flushdb"]);
+        assert_eq!(
+            named(each),
+            [
+                "keys",
+                "pfselftest",
+                "bgrewriteaof",
+                "bgsave",
+                "dbsize",
+                "flushall",
+                "flushdb",
+                "lastsave",
+                "save",
+                "swapdb"
+            ]
+        );
+        assert_eq!(named(|row| row.handling == Handling::Scan), ["scan", "hscan", "sscan", "zscan"]);
         let policy = |name: &str| rows().iter().find(|row| row.name == name).unwrap().reply;
         for (name, reply) in [
             ("dbsize", ReplyPolicy::AggSum),

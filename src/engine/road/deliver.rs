@@ -55,7 +55,7 @@ impl Engine {
             return;
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        let (pool, shard) = (upstream.pool, upstream.shard);
+        let (pool, shard, tag) = (upstream.pool, upstream.shard, upstream.tag);
         let Some(entry) = upstream.answered(&mut self.buffers) else { return self.unexpected(id, reply) };
         if entry.attempts > 0
             && let Some(owner) = self.owner_of(entry.owner)
@@ -78,6 +78,9 @@ impl Engine {
             }
             Owner::Part { gather, part } => {
                 self.off_road(gather, pool, shard);
+                if let Some(gather) = self.gathers.get_mut(gather) {
+                    gather.answered_by(tag);
+                }
                 self.give_part(gather, part, reply);
             }
             Owner::Own(step) => self.own_answer(id, step, reply),

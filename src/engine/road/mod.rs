@@ -14,11 +14,13 @@ mod judge;
 mod large;
 mod local;
 mod release;
+mod scan;
 mod split;
 mod stream;
 
 pub(crate) use gather::{GatherId, Gathers};
 pub(crate) use hold::{HeldOwner, Hold};
+pub(crate) use scan::Tag;
 
 use self::error_reply::ErrorReply;
 use self::hold::Why;
@@ -213,6 +215,8 @@ impl Engine {
             Handling::Forward => self.forward(id, pool, row, request),
             Handling::Split(split) => self.split(id, pool, row, split, request),
             Handling::EachShard => self.each_shard(id, pool, row, request),
+            Handling::Scan => self.scan(id, pool, row, request),
+            Handling::RandomKey => self.random_key(id, pool, row, request),
             Handling::Local(local) => self.answer(id, local, request),
             Handling::Later(why) => self.refuse(id, ErrorReply::Later { command: row.name, why }),
             Handling::Refused(why) => self.refuse(id, ErrorReply::Refused { command: row.name, why }),
@@ -262,7 +266,7 @@ impl Engine {
         if self.may_not_write(id, row) {
             return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
         }
-        if self.must_wait_unread(id, pool, shard, row.is_read()) {
+        if self.must_wait_unread(id, pool, shard, row.any_node()) {
             return Flow::NotNow;
         }
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
@@ -323,14 +327,14 @@ impl Engine {
         request: &[u8],
         attempts: u8,
     ) {
-        match self.choose(owner.client(), pool, shard, row.is_read()) {
+        match self.choose(owner.client(), pool, shard, row.any_node()) {
             Ok(upstream) => self.enqueue(upstream, owner, row, request, attempts),
             Err(why) => self.keep(owner, pool, shard, row, request, attempts, why),
         }
     }
 
     /// Which upstream takes a client's next request to a shard. The one rule of the road: while the
-    /// client is owed replies of that shard, the same one or none.
+    /// client is owed replies of that shard, the same one or none. `is_read`: any node may serve it.
     #[inline]
     pub(super) fn choose(
         &mut self,

@@ -164,7 +164,7 @@ impl Engine {
             }
             let Some(c) = self.clients.get(client) else { continue };
             let (road, reads) = (c.roads.get(shard), c.reads_behind(own_order, writable));
-            match self.choose_now(road, pool, shard, row.is_read(), reads) {
+            match self.choose_now(road, pool, shard, row.any_node(), reads) {
                 Ok(upstream) => {
                     if let Some(held) = self.unhold(number) {
                         self.enqueue(upstream, held.owner, row, &held.request, held.attempts);

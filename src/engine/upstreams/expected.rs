@@ -30,6 +30,8 @@ pub(crate) enum Step {
     Auth,
     Hello,
     Select,
+    /// INFO server: which process it is.
+    RunId,
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,

@@ -19,6 +19,7 @@ use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
 use crate::engine::buffers::BufferPool;
 use crate::engine::counters::UpstreamCounters;
 use crate::engine::profile::Profile;
+use crate::engine::road::Tag;
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
 pub(crate) use replay::Replay;
@@ -64,6 +65,8 @@ pub(crate) struct Upstream {
     pub(crate) node: NodeId,
     pub(crate) lane: Lane,
     pub(crate) profile: Profile,
+    /// Which process answers here; not known before the handshake is over.
+    pub(crate) tag: Tag,
     pub(crate) state: State,
     pub(crate) out: Replay,
     pub(crate) expected: VecDeque<Expected>,
@@ -111,6 +114,7 @@ impl Upstream {
             node,
             lane,
             profile,
+            tag: Tag::default(),
             state: State::Connecting,
             out: Replay::default(),
             expected: VecDeque::new(),

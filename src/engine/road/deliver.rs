@@ -51,11 +51,12 @@ impl Engine {
     /// A whole reply belongs to the oldest entry.
     fn matched(&mut self, id: UpstreamId, reply: &[u8]) {
         let telling = matches!(reply.first(), Some(b'-' | b'!'));
+        self.note_process(id);
         if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id, reply)) {
             return;
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        let (pool, shard, tag) = (upstream.pool, upstream.shard, upstream.tag);
+        let (pool, shard) = (upstream.pool, upstream.shard);
         let Some(entry) = upstream.answered(&mut self.buffers) else { return self.unexpected(id, reply) };
         if entry.attempts > 0
             && let Some(owner) = self.owner_of(entry.owner)
@@ -78,13 +79,21 @@ impl Engine {
             }
             Owner::Part { gather, part } => {
                 self.off_road(gather, pool, shard);
-                if let Some(gather) = self.gathers.get_mut(gather) {
-                    gather.answered_by(tag);
-                }
                 self.give_part(gather, part, reply);
             }
             Owner::Own(step) => self.own_answer(id, step, reply),
             Owner::Nobody => {}
+        }
+    }
+
+    /// Which process gave a part's reply: also one that is kept at first, and given later.
+    #[inline]
+    fn note_process(&mut self, id: UpstreamId) {
+        if let Some(upstream) = self.upstreams.get(id)
+            && let Some(Owner::Part { gather, .. }) = upstream.expected.front().map(|e| e.owner)
+            && let Some(gather) = self.gathers.get_mut(gather)
+        {
+            gather.answered_by(upstream.tag);
         }
     }
 

@@ -102,11 +102,14 @@ impl Page {
 
     fn next(self, node: u64, tag: Tag) -> Option<u64> {
         let shard = self.cursor.shard;
+        let known = tag != Tag::default();
+        let begun = Cursor { node: 0, shard, tag: if known { tag } else { Tag::new(0) } };
         let next = match node {
             // Another process's cursor was continued: what it said of it is void.
-            _ if self.cursor.node != 0 && self.cursor.tag != tag => Cursor { node: 0, shard, tag },
+            _ if self.cursor.node != 0 && (self.cursor.tag != tag || !known) => begun,
             0 if shard + 1 >= self.shards => return Some(0),
-            0 => Cursor { node: 0, shard: shard + 1, tag },
+            0 => Cursor { shard: shard + 1, ..begun },
+            _ if !known => begun,
             _ => Cursor { node, shard, tag },
         };
         next.number(self.shards)
@@ -235,6 +238,12 @@ mod tests {
             let again = next(Cursor { node: 40, shard, tag: A }, 3, node, B);
             assert_eq!(again, Cursor { node: 0, shard, tag: B });
             assert_ne!(again.number(3), Some(0));
+        }
+        // Nobody knows whose page it is.
+        for node in [0, 5] {
+            let again =
+                Page { cursor: Cursor { node: 40, shard: 0, tag: A }, shards: 3 }.next(node, Tag::default());
+            assert_eq!((Cursor::of(again.unwrap(), 3).node, again == Some(0)), (0, false));
         }
         // One that begins is anybody's.
         assert_eq!(next(Cursor { node: 0, shard: 1, tag: A }, 3, 6, B), Cursor { node: 6, shard: 1, tag: B });

@@ -185,7 +185,7 @@ impl Node {
         let bucket = |key: &[u8]| {
             let hash = key
                 .iter()
-                .fold(self.seed | 1, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+                .fold(self.seed | 1, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x9e37_79b9_7f4a_7c15));
             (hash >> 32) % BUCKETS
         };
         let end = (cursor + count).min(BUCKETS);

@@ -326,6 +326,8 @@ pub enum Handling {
     Scan,
     /// One key of all shards.
     RandomKey,
+    /// How many replicas have a client's writes: asked by Ketch, for connections are shared.
+    Wait,
     /// Answered by Ketch itself.
     Local(Local),
     /// Promised, and not there yet: it would block, pin or change the state of a shared upstream, or

@@ -28,6 +28,7 @@ impl Engine {
             self.expire_streams();
         }
         self.retry_links();
+        self.expire_waits();
         self.expire_idle();
     }
 
@@ -118,7 +119,8 @@ impl Engine {
         });
         let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + STREAM_SWEEP);
         let idle = self.idle_sweep();
-        upstreams.chain(self.next_held_expiry()).chain(self.next_retry()).chain(sweep).chain(idle).min()
+        let own = [self.next_held_expiry(), self.next_retry(), self.next_wait(), sweep, idle];
+        upstreams.chain(own.into_iter().flatten()).min()
     }
 
     fn idle_sweep(&self) -> Option<Time> {

@@ -80,6 +80,7 @@ impl Engine {
         let failed = reply.first() == Some(&b'-');
         match step {
             Step::NoEvict => {}
+            Step::Offset(question) => self.offset_seen(id, question, reply),
             Step::RunId => self.run_id_seen(id, reply),
             // A node that has no place left says so to the first thing that it is asked.
             Step::Auth | Step::Hello | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
@@ -97,8 +98,17 @@ impl Engine {
     /// a scan that goes on by a connection made since begins the shard anew.
     fn run_id_seen(&mut self, id: UpstreamId, reply: &[u8]) {
         let random = next_random(&mut self.random);
-        if let Some(upstream) = self.upstreams.get_mut(id) {
-            upstream.tag = Tag::of_info(reply).unwrap_or(Tag::new(random));
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let tag = Tag::of_info(reply).unwrap_or(Tag::new(random));
+        upstream.tag = tag;
+        let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
+        let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
+        let before = core::mem::replace(&mut link.process, tag);
+        if before != tag
+            && before != Tag::default()
+            && self.topology.pool(pool).shard(shard).primary == Some(node)
+        {
+            self.doubt_writes(pool, shard);
         }
     }
 

@@ -49,7 +49,7 @@ use buffers::BufferPool;
 use clients::{Client, Pause, Session};
 use links::PoolState;
 use profile::Profile;
-use road::{Gathers, Hold};
+use road::{Gathers, Hold, Waits};
 use slab::Slab;
 use upstreams::Upstream;
 
@@ -84,6 +84,7 @@ pub struct Engine {
     connected: Vec<Gauge>,
     gathers: Gathers,
     hold: Hold,
+    waits: Waits,
     buffers: BufferPool,
     /// Where the arguments of the request at hand lie.
     args: Vec<Span>,
@@ -133,6 +134,7 @@ impl Engine {
             connected,
             gathers: Gathers::new(),
             hold: Hold::default(),
+            waits: Waits::default(),
             buffers: BufferPool::default(),
             args: Vec::new(),
             keys: Vec::new(),
@@ -190,6 +192,7 @@ impl Engine {
             output: Default::default(),
             input: Default::default(),
             roads: Default::default(),
+            writes: Default::default(),
             partial: None,
             stream: None,
             session: Box::new(session),
@@ -271,6 +274,7 @@ impl Engine {
                 break;
             }
         }
+        self.begin_waits();
         self.next_due = self.due();
     }
 

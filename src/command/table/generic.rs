@@ -183,7 +183,7 @@ pub(super) const ROWS: &[Row] = &[
         .doc("3.0.0", "O(1)", "Waits until enough replicas have the writes that this connection made.")
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
         .categories_are(&["@connection"])
-        .later(WAITING),
+        .waits(),
     row("waitaof", 4, &[BLOCKING], &[])
         .doc(
             "7.2.0",

@@ -141,6 +141,11 @@ impl Row {
         self.on_primary()
     }
 
+    pub(super) const fn waits(mut self) -> Row {
+        self.handling = Handling::Wait;
+        self
+    }
+
     pub(super) const fn random_key(mut self) -> Row {
         self.handling = Handling::RandomKey;
         self

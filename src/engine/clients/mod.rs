@@ -2,6 +2,7 @@
 
 pub(crate) mod replies;
 mod roads;
+mod writes;
 
 use core::net::SocketAddr;
 
@@ -12,6 +13,7 @@ use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, RequestTail, Span};
 use replies::Replies;
 pub(crate) use roads::Roads;
+pub(crate) use writes::Writes;
 
 /// A client that has this much output unread is not parsed and not read until half of it has gone.
 pub(crate) const OUTPUT_MARK: usize = 256 * 1024;
@@ -37,6 +39,8 @@ impl Pause {
     pub(crate) const STREAM: Pause = Pause(16);
     /// It will be closed once it has been given what it is owed.
     pub(crate) const CLOSING: Pause = Pause(32);
+    /// It waits for replicas.
+    pub(crate) const WAIT: Pause = Pause(64);
 
     pub(crate) fn any(self) -> bool {
         self.0 != 0
@@ -60,6 +64,7 @@ pub(crate) struct Client {
     pub(crate) output: ByteQueue,
     pub(crate) input: ByteQueue,
     pub(crate) roads: Roads,
+    pub(crate) writes: Writes,
     /// The request at the front of the input, if it was looked at and found incomplete.
     pub(crate) partial: Option<Box<Partial>>,
     /// A request that passes through in pieces.

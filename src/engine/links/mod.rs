@@ -14,6 +14,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::counters::{Counters, NodeCounters};
+use super::road::Tag;
 use crate::base::{NodeId, ShardId, UpstreamId};
 use crate::metrics::Registry;
 use crate::resp::RequestLimits;
@@ -21,6 +22,7 @@ use crate::topology::{Node, Pool};
 use back_off::BackOff;
 pub(in crate::engine) use back_off::PRIMARY_RETRY;
 pub(crate) use routes::Routes;
+pub(in crate::engine) use routes::serves_reads;
 
 /// Upstreams to a node above `max_upstreams` that only a shared one may be, while there is none.
 pub(in crate::engine) const RESERVED: usize = 4;
@@ -49,6 +51,8 @@ pub(crate) struct Link {
     /// All upstreams to the node, those on their way included.
     count: usize,
     back_off: BackOff,
+    /// The process that answered last, as far as is known.
+    pub(in crate::engine) process: Tag,
     /// Told the control plane that it fails, and not yet that it works again.
     pub(in crate::engine) told_failure: bool,
     pub(crate) counters: NodeCounters,
@@ -81,6 +85,7 @@ impl Link {
             bulk: Vec::new(),
             count: 0,
             back_off: BackOff::default(),
+            process: Tag::default(),
             told_failure: false,
             counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
         }

@@ -90,7 +90,7 @@ impl Engine {
 }
 
 /// May a replica be read from?
-pub(super) fn serves_reads(node: &Node) -> bool {
+pub(in crate::engine) fn serves_reads(node: &Node) -> bool {
     node.role == Role::Replica
         && node.serves_reads
         && node.state == NodeState::Ready

@@ -13,14 +13,17 @@ mod hold;
 mod judge;
 mod large;
 mod local;
+mod offsets;
 mod release;
 mod scan;
 mod split;
 mod stream;
+mod wait;
 
 pub(crate) use gather::{GatherId, Gathers};
 pub(crate) use hold::{HeldOwner, Hold};
 pub(crate) use scan::Tag;
+pub(crate) use wait::Waits;
 
 use self::error_reply::ErrorReply;
 use self::hold::Why;
@@ -216,6 +219,7 @@ impl Engine {
             Handling::Split(split) => self.split(id, pool, row, split, request),
             Handling::EachShard => self.each_shard(id, pool, row, request),
             Handling::Scan => self.scan(id, pool, row, request),
+            Handling::Wait => self.wait(id, pool, request),
             Handling::RandomKey => self.random_key(id, pool, row, request),
             Handling::Local(local) => self.answer(id, local, request),
             Handling::Later(why) => self.refuse(id, ErrorReply::Later { command: row.name, why }),
@@ -429,6 +433,9 @@ impl Engine {
         let limit = self.topology.pool(pool).config.limits.upstream_buffer.as_usize();
         if let Some(client) = self.clients.get_mut(owner.client()) {
             client.roads.add(shard, id);
+            if !row.is_read() {
+                client.writes.note(shard);
+            }
             if unanswered > limit && !client.pause.has(Pause::UPSTREAM) {
                 client.pause.set(Pause::UPSTREAM);
                 upstream.waiting.push(owner.client());

@@ -35,6 +35,8 @@ pub(crate) enum Step {
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,
+    /// INFO replication, with the number of the question: how far the node is.
+    Offset(u32),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -142,13 +142,13 @@ fn commands_of_several_keys_work_on_one_shard_and_are_split_or_refused_on_two() 
     let alone =
         Server::start(stage.home(), &Program::redis().unwrap(), "alone", &NodeOptions::default()).unwrap();
     let (mut ketch, mut redis) = (stage.client(), alone.client().unwrap());
-    let here = stage.keys_on(0, 8);
+    let here = stage.keys_on(0, 10);
     let there = stage.keys_on(1, 1).remove(0);
     let mut both = |request: &[&str]| {
         let (ours, theirs) = (ketch.ask(request).unwrap(), redis.ask(request).unwrap());
         assert_eq!(ours, theirs, "{request:?}");
     };
-    let [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7].map(|i| here[i].as_str());
+    let [a, b, c, d, e, f, g, h, none, near] = core::array::from_fn(|i| here[i].as_str());
     for setup in [
         &["SADD", a, "x", "y"][..],
         &["SADD", b, "y", "z"],
@@ -189,18 +189,16 @@ fn commands_of_several_keys_work_on_one_shard_and_are_split_or_refused_on_two() 
         format!("RPOPLPUSH {f} K"),
         format!("LMOVE {f} K LEFT RIGHT"),
         format!("LMPOP 2 K {f} LEFT COUNT 2"),
-        format!("BITOP OR K {f}x"),
+        format!("BITOP OR K {none}"),
         format!("PFCOUNT {g} K"),
         format!("PFMERGE K {g}"),
         format!("XREAD COUNT 1 STREAMS {h} K 0 0"),
         format!("COPY {a} K REPLACE"),
         format!("RENAME {c} K"),
         format!("RENAMENX {d} K"),
-        format!("MSETNX {a}1 v K v"),
-        format!("LCS {a}2 K"),
+        format!("MSETNX {none} v K v"),
+        format!("LCS {none} K"),
     ];
-    let near = format!("{a}:near");
-    let near = (0..).map(|n| format!("{near}{n}")).find(|key| stage.shard_of(key) == 0).unwrap();
     for line in &commands {
         let words: Vec<&str> = line.split(' ').collect();
         let on = |key: &str| -> Vec<String> {
@@ -209,20 +207,25 @@ fn commands_of_several_keys_work_on_one_shard_and_are_split_or_refused_on_two() 
         // First the one that must do nothing.
         let before = stage.primary(0).ask(&["INFO", "commandstats"]).unwrap();
         let refused = ketch.ask(&on(&there)).unwrap();
+        assert!(refused.is_error(), "{line}: {refused:?}");
         expect_error(&refused, "CROSSSLOT Keys in request don't hash to the same shard");
         assert_eq!(
             count(&before),
             count(&stage.primary(0).ask(&["INFO", "commandstats"]).unwrap()),
             "{line}"
         );
-        let derived = words.iter().any(|w| w.ends_with('x') || w.ends_with('1') || w.ends_with('2'));
-        if derived && words.iter().any(|w| w.starts_with("key:") && stage.shard_of(w) != 0) {
-            continue;
-        }
-        let request = on(&near);
+        let request = on(near);
         let (ours, theirs) = (ketch.ask(&request).unwrap(), redis.ask(&request).unwrap());
+        // Members of sets come in the order of a process's own hashes.
+        let unordered = ["SINTER", "SUNION", "SDIFF"].contains(&words[0]);
+        let [ours, theirs] = [ours, theirs].map(|reply| match reply {
+            Value::Array(_) if unordered => Value::Array(names(&reply).into_iter().map(bulk).collect()),
+            other => other,
+        });
         assert_eq!(ours, theirs, "{line}");
-        [&mut ketch, &mut redis].map(|client| client.ask(&["DEL", &near]).unwrap());
+        for client in [&mut ketch, &mut redis] {
+            client.ask(&["DEL", near, none]).unwrap();
+        }
     }
     still_open(&mut ketch);
 }

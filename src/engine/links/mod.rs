@@ -22,7 +22,6 @@ use crate::topology::{Node, Pool};
 use back_off::BackOff;
 pub(in crate::engine) use back_off::PRIMARY_RETRY;
 pub(crate) use routes::Routes;
-pub(in crate::engine) use routes::serves_reads;
 
 /// Upstreams to a node above `max_upstreams` that only a shared one may be, while there is none.
 pub(in crate::engine) const RESERVED: usize = 4;

@@ -90,7 +90,7 @@ impl Engine {
 }
 
 /// May a replica be read from?
-pub(in crate::engine) fn serves_reads(node: &Node) -> bool {
+pub(super) fn serves_reads(node: &Node) -> bool {
     node.role == Role::Replica
         && node.serves_reads
         && node.state == NodeState::Ready

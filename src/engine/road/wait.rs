@@ -29,9 +29,9 @@ use crate::engine::Engine;
 use crate::engine::action::CloseReason;
 use crate::engine::clients::Pause;
 use crate::engine::clients::replies::Seq;
-use crate::engine::links::serves_reads;
 use crate::engine::upstreams::{Lane, Owner, Step, Upstream};
 use crate::resp;
+use crate::topology::{NodeState, Role};
 
 /// Nodes are asked again after a quarter of the time that they have been asked for, within these bounds: a
 /// replica that is near answers at once, one that is far does not cost much.
@@ -222,7 +222,8 @@ impl Engine {
         let snapshot = Arc::clone(self.topology.pool(pool));
         let primary = snapshot.shard(shard).primary;
         for node in snapshot.members(shard) {
-            if Some(node.id) != primary && !serves_reads(node) {
+            // What it is fit for does not matter: it is only asked, and says itself which history it has.
+            if node.role == Role::Deposed || node.state == NodeState::Maint {
                 continue;
             }
             match self.shared_upstream(pool, node.id) {

@@ -31,6 +31,8 @@ pub(crate) enum Join {
     /// As many sizes as shards, then as many keys: the key of one shard, each as likely as its size. With
     /// the number that decides.
     OneKey(u32),
+    /// The one reply, among whose elements Ketch's own answers have yet to be put (EXEC).
+    Block,
 }
 
 impl Join {
@@ -127,6 +129,11 @@ impl Memory {
 }
 
 impl Gather {
+    /// Whether it is a block's answer.
+    pub(crate) fn is_block(&self) -> bool {
+        self.join == Join::Block
+    }
+
     /// For `Join::Elements`: the next key went to `part`.
     pub(crate) fn key_of(&mut self, part: u16) {
         self.memory.order.push(part);
@@ -134,8 +141,13 @@ impl Gather {
 
     /// The next part's reply comes from this process.
     #[inline]
-    pub(crate) fn answered_by(&mut self, tag: Tag) {
+    pub(crate) fn note_process(&mut self, tag: Tag) {
         self.answered_by = tag;
+    }
+
+    /// The process that gave the latest part.
+    pub(crate) fn answered_by(&self) -> Tag {
+        self.answered_by
     }
 
     /// Bytes gathered so far.
@@ -162,6 +174,9 @@ impl Gather {
 
     /// Appends the one reply to `out`. All parts must be in.
     pub(crate) fn join(&self, out: &mut Vec<u8>) {
+        if self.join == Join::Block {
+            return self.replies().for_each(|reply| out.extend_from_slice(reply));
+        }
         let is_error = |r: &&[u8]| matches!(r.first(), Some(b'-' | b'!'));
         // An error that promises that nothing was executed must not hide that a part's outcome is unknown.
         let unknown = self.replies().find(|r| r.starts_with(b"-OUTCOMEUNKNOWN"));
@@ -174,6 +189,7 @@ impl Gather {
             Join::Policy(policy) => command::join(policy, self.replies(), out),
             Join::Page(page) => page.join(self.replies().next().unwrap_or_default(), self.answered_by, out),
             Join::OneKey(random) => self.one_key(random, out),
+            Join::Block => out.extend_from_slice(self.replies().next().unwrap_or(b"+OK\r\n")),
             Join::Sum => {
                 let sum = self.replies().map(resp::integer_of).try_fold(0i64, |sum, n| sum.checked_add(n?));
                 match sum {

@@ -15,7 +15,6 @@
 //! clients that know no integers can hold) up to a hundred million keys a shard or more. Beyond, it grows
 //! up to 64 bits as a node's own may; what does not even fit there is an error.
 
-use super::error_reply::ErrorReply;
 use super::gather::Join;
 use super::split::raw;
 use super::{Flow, HeldOwner, NoShard};
@@ -143,43 +142,51 @@ impl Engine {
     /// A page of a scan: of the keys of the shard at which the cursor stands, or of the elements of one key.
     /// Always of the primary: a replica may lack what was there from the beginning.
     pub(super) fn scan(&mut self, id: ClientId, pool: PoolId, row: &'static Row, request: &[u8]) -> Flow {
-        let key = row.single_key();
-        let at = key.map_or(1, |key| key + 1);
-        let Some(given) = self.args.get(at).and_then(|arg| cursor_of(arg.of(request))) else {
-            return self.refuse(id, ErrorReply::Keys { text: INVALID });
-        };
-        let shards = if key.is_some() { 1 } else { self.topology.pool(pool).shards.len() as u16 };
-        let cursor = Cursor::of(given, shards);
-        let shard = match key {
-            None => ShardId(cursor.shard),
-            Some(_) => match self.one_shard(pool, row, request) {
-                Ok(shard) => shard,
-                Err(NoShard::Keys(text)) => return self.refuse(id, ErrorReply::Keys { text: &text }),
-                Err(NoShard::Crossed | NoShard::Pattern) => {
-                    return self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) });
-                }
-            },
+        let mut out = Vec::new();
+        let (page, shard) = match self.page_request(pool, row, request, &mut out) {
+            Ok(asked) => asked,
+            Err(error) => return self.refuse_shard(id, pool, error),
         };
         if self.must_wait_unread(id, pool, shard, row.any_node()) {
             return Flow::NotNow;
         }
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
-        let page = Page { cursor, shards };
         let gather = self.gathers.begin(id, seq, Join::Page(page), true, 1);
         let owner = HeldOwner::Part { client: id, seq, gather, part: 0 };
-        let mut out = core::mem::take(&mut self.scratch);
-        out.clear();
-        resp::array(&mut out, self.args.len());
+        self.send(owner, pool, shard, row, &out, 0);
+        Flow::Taken
+    }
+
+    /// Writes the request for the node whose cursor a scan goes on with, and says which shard's that is.
+    ///
+    /// # Errors
+    /// What is no cursor, and what is said of keys.
+    pub(super) fn page_request(
+        &mut self,
+        pool: PoolId,
+        row: &'static Row,
+        request: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(Page, ShardId), NoShard> {
+        let key = row.single_key();
+        let at = key.map_or(1, |key| key + 1);
+        let given = self.args.get(at).and_then(|arg| cursor_of(arg.of(request)));
+        let given = given.ok_or_else(|| NoShard::Keys(INVALID.to_owned()))?;
+        let shards = if key.is_some() { 1 } else { self.topology.pool(pool).shards.len() as u16 };
+        let cursor = Cursor::of(given, shards);
+        let shard = match key {
+            None => ShardId(cursor.shard),
+            Some(_) => self.one_shard(pool, row, request)?,
+        };
+        resp::array(out, self.args.len());
         for (i, arg) in self.args.iter().enumerate() {
             if i == at {
-                resp::bulk(&mut out, itoa::Buffer::new().format(cursor.node).as_bytes());
+                resp::bulk(out, itoa::Buffer::new().format(cursor.node).as_bytes());
             } else {
                 out.extend_from_slice(raw(request, *arg));
             }
         }
-        self.send(owner, pool, shard, row, &out, 0);
-        self.scratch = out;
-        Flow::Taken
+        Ok((Page { cursor, shards }, shard))
     }
 }
 

@@ -161,7 +161,7 @@ impl Engine {
         }
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
         if let Some(client) = self.clients.get_mut(id) {
-            client.pause.set(Pause::WAIT);
+            client.pause.set(Pause::TURN);
         }
         let timeout = Duration::from_millis(timeout);
         self.waits.waiters.push(Waiter { client: id, seq, pool, enough, timeout, begun: None });
@@ -293,7 +293,6 @@ impl Engine {
             let mut reply = Vec::new();
             resp::integer(&mut reply, count as i64);
             self.give(client, seq, &reply);
-            self.resume(client, Pause::WAIT);
         }
         self.waits.tidy();
     }
@@ -304,7 +303,6 @@ impl Engine {
         let snapshot = Arc::clone(self.topology.pool(waiter.pool));
         let (pool, shard) = (snapshot.config.name.as_str(), &*snapshot.shard(shard).name);
         self.fail_owner(HeldOwner::Client { client, seq: waiter.seq }, ErrorReply::WaitLost { pool, shard });
-        self.resume(client, Pause::WAIT);
     }
 
     fn take_waiter(&mut self, client: ClientId) -> Option<Waiter> {
@@ -322,7 +320,6 @@ impl Engine {
             let Some(waiter) = self.take_waiter(client) else { continue };
             let owner = HeldOwner::Client { client, seq: waiter.seq };
             self.fail_owner(owner, ErrorReply::WaitDenied { pool: &snapshot.config.name, node: &node });
-            self.resume(client, Pause::WAIT);
         }
         self.waits.tidy();
     }

@@ -1,7 +1,7 @@
 //! A client of the simulation: it sends pipelines and knows of each request which answers are right.
 //! Its keys are its own, so that what a read may see follows from its own writes alone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ketch::internals::resp::{ReplyScan, ReplyScanner, Value, command};
 
@@ -52,6 +52,8 @@ pub(crate) enum Ask {
     Exists(Vec<String>),
     Incr(String),
     Dbsize,
+    /// The next page of the client's scan, of so many buckets.
+    Scan(u64),
     Ping,
     Echo(String),
     /// Onto a list that all clients know.
@@ -88,6 +90,11 @@ pub(crate) struct Model {
     /// Writes that a read before them has seen: right only if their outcome is unknown, for then the
     /// read was lost with them and sent again alone.
     seen_early: Vec<u64>,
+    /// How far its scan has come, and what it has shown; one page at a time is asked for.
+    scan: (u64, BTreeSet<Vec<u8>>),
+    scans: bool,
+    /// Scans that came to their end.
+    pub(crate) scanned_all: u64,
     /// Bodies of scripts that it sent, with the numbers of the requests: they are known from then on.
     bodies: Vec<(&'static str, u64)>,
     /// A command of the block at hand was refused.
@@ -137,6 +144,9 @@ impl Model {
             scanned: 0,
             answered: 0,
             seen_early: Vec::new(),
+            scan: Default::default(),
+            scans: false,
+            scanned_all: 0,
             bodies: Vec::new(),
             spoiled: false,
             popped: Vec::new(),
@@ -186,6 +196,7 @@ impl Model {
             19 => Ask::Incr(format!("i{}.{}", self.number, chance.below(3))),
             20 if large => Ask::Get(format!("big{}", chance.below(BIG.len()))),
             20 => Ask::Dbsize,
+            21 if !self.scans => Ask::Scan(1 + chance.below(12) as u64),
             21 => Ask::Ping,
             22 | 23 => Ask::Evalsha(self.key(chance), id(), "set"),
             24 => Ask::Echo(format!("e{}", chance.below(1000))),
@@ -278,6 +289,11 @@ impl Model {
                 self.counts.entry(key.clone()).or_default().1 += 1;
             }
             Ask::Dbsize => say(b"DBSIZE"),
+            Ask::Scan(count) => {
+                self.scans = true;
+                let words = ["SCAN", &self.scan.0.to_string(), "COUNT", &count.to_string()];
+                words.iter().for_each(|w| say(w.as_bytes()));
+            }
             Ask::Ping => say(b"PING"),
             Ask::Echo(text) => ["ECHO", text].iter().for_each(|w| say(w.as_bytes())),
             Ask::Push(key, id) => {
@@ -341,6 +357,7 @@ impl Model {
     fn answered(&mut self, reply: Value, promises: Promises, ledger: &mut Ledger) -> Result<(), String> {
         let (seq, ask, large) = self.owed.pop_front().ok_or("a reply that nobody asked for")?;
         self.answered += 1;
+        self.scans &= !matches!(ask, Ask::Scan(_));
         let error = if let Value::Error(text) = &reply { Some(text.clone()) } else { None };
         match (&ask, &error) {
             (Ask::Queued(_), Some(_)) => self.spoiled = true,
@@ -488,6 +505,7 @@ impl Model {
                 wrong(n > most || (promises.strict && n < least))
             }
             Ask::Dbsize => wrong(number()? < BIG.len() as i64),
+            Ask::Scan(_) => self.page(reply),
             Ask::Ping => wrong(reply.text() != Some("PONG")),
             Ask::Echo(text) => wrong(reply.text() != Some(text)),
             Ask::Push(..) => wrong(number()? < 1),
@@ -503,6 +521,22 @@ impl Model {
             Ask::Queued(_) => wrong(reply.text() != Some("QUEUED")),
             Ask::Exec(..) => Err("it is looked at elsewhere".into()),
         }
+    }
+
+    /// A page of the scan; at its end every key has been shown that was there all the time.
+    fn page(&mut self, reply: &Value) -> Result<(), String> {
+        let Some([cursor, found]) = reply.elements() else { return Err("no page".into()) };
+        let cursor = cursor.text().and_then(|text| text.parse().ok()).ok_or("no cursor")?;
+        let Value::Array(found) = found else { return Err("no keys".into()) };
+        self.scan.1.extend(found.iter().filter_map(|key| key.text()).map(|key| key.as_bytes().to_vec()));
+        self.scan.0 = cursor;
+        if cursor > 0 {
+            return Ok(());
+        }
+        self.scanned_all += 1;
+        let shown = core::mem::take(&mut self.scan.1);
+        let missed = (0..BIG.len()).map(|i| format!("big{i}")).find(|key| !shown.contains(key.as_bytes()));
+        missed.map_or(Ok(()), |key| Err(format!("{key} was missed")))
     }
 
     /// A read sees a write that stands before it, and none behind; where nothing is ever lost, not an

@@ -63,6 +63,11 @@ fn deed(row: &Row) -> String {
         Handling::Forward => format!("its shard; a {}{}", access(row), blocking(row)),
         Handling::Split(split) => format!("split; a {}: {}", access(row), joined(split)),
         Handling::EachShard => format!("every shard; a {}: {}", access(row), gathered(row.reply)),
+        Handling::Scan => {
+            "one shard after the other; a cursor is good at any Ketch, and after a failover".to_owned()
+        }
+        Handling::RandomKey => "a shard at random that has keys".to_owned(),
+        Handling::Wait => "Ketch, from offsets: how many replicas have what this client wrote".to_owned(),
         Handling::Local(local) => format!("Ketch{}", remark(local)),
         Handling::Transaction(_) => {
             "Ketch, as on one server; all keys of a transaction are on one shard".to_owned()
@@ -131,7 +136,6 @@ fn remark(local: Local) -> &'static str {
             ": `master` without replicas, or `slave` on a listener for reads; an error while no shard takes writes"
         }
         Local::NoCluster => ": `-ERR This instance has cluster support disabled`, on which clients fall back",
-        Local::Lastsave => ": of the primary that has not saved for the longest time",
         Local::SlowlogGet | Local::SlowlogLen | Local::SlowlogReset => {
             ": requests of this pool that a node took long for, from sending to hearing the reply"
         }

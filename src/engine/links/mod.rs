@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::counters::{Counters, NodeCounters};
+use super::road::Tag;
 use super::scripts::Used;
 use super::upstreams::Lane;
 use crate::base::{NodeId, ShardId, UpstreamId};
@@ -61,6 +62,8 @@ pub(crate) struct Link {
     /// All other upstreams to the node.
     apart: usize,
     back_off: BackOff,
+    /// The process that answered last, as far as is known.
+    pub(in crate::engine) process: Tag,
     /// Told the control plane that it fails, and not yet that it works again.
     pub(in crate::engine) told_failure: bool,
     pub(crate) counters: NodeCounters,
@@ -99,6 +102,7 @@ impl Link {
             count: 0,
             apart: 0,
             back_off: BackOff::default(),
+            process: Tag::default(),
             told_failure: false,
             counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
         }

@@ -197,7 +197,6 @@ fn choose<'a>(local: Local, cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>)
         Local::Role => role::role(cx, out),
         Local::ConfigSet => config_cmd::set(cx, args, out),
         Local::ConfigResetstat => config_cmd::resetstat(cx, out),
-        Local::Lastsave => simple::lastsave(cx, out),
         Local::SlowlogGet => slowlog_cmd::get(cx, args, out),
         Local::SlowlogLen => slowlog_cmd::len(cx, out),
         Local::SlowlogReset => slowlog_cmd::reset(cx, out),

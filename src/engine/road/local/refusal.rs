@@ -64,8 +64,6 @@ pub(super) enum Refusal<'a> {
     NoSamples(&'a [u8]),
     /// No name that a Sentinel-aware client could know the pool by.
     NoSuchMaster,
-    /// It is what primaries report, and none has yet.
-    NoReport,
 }
 
 /// A client's own words are quoted this far.
@@ -84,7 +82,6 @@ impl Refusal<'_> {
             Refusal::ConfigUnknown(_) | Refusal::ConfigUnset(..) => "config",
             Refusal::NoSamples(_) => "no_samples",
             Refusal::NoSuchMaster => "no_master",
-            Refusal::NoReport => "no_report",
             Refusal::BadDatabase | Refusal::OtherDatabase(_) => "database",
             Refusal::NoCluster => "no_cluster",
             Refusal::UnknownCommand
@@ -196,7 +193,6 @@ impl Display for Refusal<'_> {
             ),
             Refusal::NoSamples(event) => write!(f, "ERR No samples available for event '{}'", quoted(event)),
             Refusal::NoSuchMaster => f.write_str("ERR No such master with that name"),
-            Refusal::NoReport => f.write_str("ERR no primary of this pool has told yet; ask again in a second"),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Answers of one line: PING, ECHO, QUIT, SELECT, TIME, LASTSAVE, LOLWUT.
+//! Answers of one line: PING, ECHO, QUIT, SELECT, TIME, LOLWUT.
 
-use crate::resp::{array, bulk, integer as number, simple, verbatim};
+use crate::resp::{array, bulk, simple, verbatim};
 
 use super::refusal::Refusal;
-use super::{Answer, Args, Context, Effect, info, integer, ok};
+use super::{Answer, Args, Context, Effect, integer, ok};
 
 pub(super) fn ping<'a>(args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
     match args.len() {
@@ -56,12 +56,6 @@ pub(super) fn lolwut<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) ->
     Ok(Effect::None)
 }
 
-/// Of the primary that has not saved for the longest time: what was written before is saved.
-pub(super) fn lastsave<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
-    number(out, info::nodes::last_save(cx).ok_or(Refusal::NoReport)? as i64);
-    Ok(Effect::None)
-}
-
 #[cfg(test)]
 mod tests {
     use crate::command::Local;
@@ -94,12 +88,6 @@ mod tests {
         }
         let text = "-ERR value is not an integer or out of range\r\n";
         fixture.check_error(Local::Lolwut, "LOLWUT VERSION x", text, "syntax");
-        fixture.check_error(
-            Local::Lastsave,
-            "LASTSAVE",
-            "-ERR no primary of this pool has told",
-            "no_report",
-        );
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub(super) fn persistence(lines: &mut Lines, cx: &Context<'_>) {
 }
 
 /// When the primary that has not saved for the longest time did, in seconds since 1970.
-pub(in crate::engine::road::local) fn last_save(cx: &Context<'_>) -> Option<u64> {
+fn last_save(cx: &Context<'_>) -> Option<u64> {
     cx.pool.reports().map(|(_, report)| report.persistence.last_save).min()
 }
 

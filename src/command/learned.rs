@@ -173,6 +173,7 @@ fn draft(name: &str, described: &Described, subcommands: usize, words: &mut Word
     let keys: Vec<KeySpec> = described.keys.iter().map(|spec| words.spec(spec)).collect::<Option<_>>()?;
     let (request, reply) = policies(&described.tips);
     let row = Row {
+        primary_only: false,
         name,
         arity: described.arity,
         flags,
@@ -201,7 +202,10 @@ fn draft(name: &str, described: &Described, subcommands: usize, words: &mut Word
 /// A command of the table that was renamed on the node goes as it would by its own name; but what needs
 /// more than being forwarded, its own name must be used for.
 fn another_name(name: &'static str, known: &Row, subcommands: usize) -> Draft {
-    let forwarded = matches!(known.handling, Handling::Forward | Handling::Split(_) | Handling::EachShard);
+    let forwarded = matches!(
+        known.handling,
+        Handling::Forward | Handling::Split(_) | Handling::EachShard | Handling::Scan
+    );
     // What blocks, and the keys that patterns name, are looked for by the command's own name.
     let forwarded = forwarded
         && !known.flags.contains(Flags::BLOCKING)

@@ -13,7 +13,7 @@ What Ketch does with every command of Redis 7.0 and Valkey 9. This page is writt
 (`src/command/table/`); after a change there, write it anew with
 
 ```text
-KETCH_BLESS=1 cargo test --test pure commands_manual
+KETCH_WRITE_DOCS=1 cargo test --test pure commands_manual
 ```
 
 | | |
@@ -63,11 +63,17 @@ fn deed(row: &Row) -> String {
         Handling::Forward => format!("its shard; a {}{}", access(row), blocking(row)),
         Handling::Split(split) => format!("split; a {}: {}", access(row), joined(split)),
         Handling::EachShard => format!("every shard; a {}: {}", access(row), gathered(row.reply)),
-        Handling::Scan => {
-            "one shard after the other; a cursor is good at any Ketch, and after a failover".to_owned()
+        Handling::Scan if row.keys.is_empty() => {
+            "one primary after the other; the cursor tells which, and is good after a restart of Ketch"
+                .to_owned()
         }
-        Handling::RandomKey => "a shard at random that has keys".to_owned(),
-        Handling::Wait => "Ketch, from offsets: how many replicas have what this client wrote".to_owned(),
+        Handling::Scan => {
+            "the primary of its shard; begins anew where that is another process now".to_owned()
+        }
+        Handling::RandomKey => "a shard, drawn by how many keys each has".to_owned(),
+        Handling::Wait => {
+            "Ketch, from the offsets of the shards that the client wrote to: the least count".to_owned()
+        }
         Handling::Local(local) => format!("Ketch{}", remark(local)),
         Handling::Transaction(_) => {
             "Ketch, as on one server; all keys of a transaction are on one shard".to_owned()

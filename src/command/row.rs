@@ -343,6 +343,7 @@ pub enum Local {
     Auth,
     Hello,
     Select,
+    Reset,
     ClientSetname,
     ClientGetname,
     ClientSetinfo,

@@ -72,6 +72,8 @@ pub enum CloseReason {
     Removed,
     /// A streamed request was left unfinished by its client.
     Abandoned,
+    /// The node does not have the database, or the version of the protocol, that its clients asked for.
+    Profile,
     /// Not needed any more.
     Spare,
 }
@@ -95,6 +97,7 @@ impl CloseReason {
             CloseReason::Deposed => "deposed",
             CloseReason::Removed => "removed",
             CloseReason::Abandoned => "abandoned",
+            CloseReason::Profile => "profile",
             CloseReason::Spare => "spare",
         }
     }

@@ -123,7 +123,8 @@ impl Engine {
 
     fn idle_sweep(&self) -> Option<Time> {
         let wanted = |pool: &PoolConfig| pool.timeouts.client_idle > Duration::ZERO || !pool.users.is_empty();
-        self.topology.pools.iter().any(|p| wanted(&p.config)).then(|| self.idle_swept + IDLE_SWEEP)
+        let clients = self.topology.pools.iter().any(|p| wanted(&p.config));
+        (clients || self.has_unusual_profiles()).then(|| self.idle_swept + IDLE_SWEEP)
     }
 
     /// Clients that said nothing for `client_idle` and are owed nothing, and those that have not
@@ -134,6 +135,7 @@ impl Engine {
             return;
         }
         self.idle_swept = now;
+        self.expire_profiles();
         let reason = |c: &Client| {
             let timeouts = &self.topology.pool(c.pool).config.timeouts;
             let limit = timeouts.client_idle;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::action::{Action, CloseReason};
 use super::links::PRIMARY_RETRY;
+use super::profile::ProfileId;
 use super::upstreams::{Expected, Lane, Owner, State, Step};
 use crate::base::{ShardId, UpstreamId};
 use crate::command::RowId;
@@ -37,6 +38,7 @@ impl Engine {
         upstream.state = State::Handshaking;
         let pool = Arc::clone(self.topology.pool(upstream.pool));
         let profile = upstream.profile;
+        let first = upstream.lane == Lane::Shared && upstream.profile_id == ProfileId::FIRST;
         let auth = &pool.config.auth;
         if let Some(password) = &auth.password {
             match &auth.username {
@@ -51,6 +53,9 @@ impl Engine {
             self.ask(id, Step::Select, &["SELECT", &profile.db.to_string()]);
         }
         self.ask(id, Step::NoEvict, &["CLIENT", "NO-EVICT", "ON"]);
+        if first {
+            self.ask(id, Step::Databases, &["CONFIG", "GET", "databases"]);
+        }
         self.ask(id, Step::Role, &["ROLE"]);
     }
 
@@ -78,10 +83,13 @@ impl Engine {
         let failed = reply.first() == Some(&b'-');
         match step {
             Step::NoEvict => {}
+            Step::Databases => self.databases_told(id, reply),
+            Step::Switch => self.switched(id, reply),
             // A node that has no place left says so to the first thing that it is asked.
             Step::Auth | Step::Hello | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
                 self.refused(id, NodeFailure::Connect);
             }
+            Step::Hello | Step::Select if failed && self.is_unusual(id) => self.refused_profile(id, reply),
             Step::Auth | Step::Hello | Step::Select if failed => self.refused(id, NodeFailure::Refused),
             Step::Auth | Step::Hello | Step::Select => {}
             Step::Role if failed && reply.starts_with(b"-LOADING") => self.refused(id, NodeFailure::Loading),
@@ -95,6 +103,29 @@ impl Engine {
         let (pool, node) = (upstream.pool, upstream.node);
         self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
         self.lose(id, CloseReason::Handshake);
+    }
+
+    fn is_unusual(&self, id: UpstreamId) -> bool {
+        self.upstreams.get(id).is_some_and(|u| u.profile_id != ProfileId::FIRST)
+    }
+
+    /// What only some clients asked for is no fault of the node.
+    fn refused_profile(&mut self, id: UpstreamId, reply: &[u8]) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        let (pool, node, profile) = (upstream.pool, upstream.node, upstream.profile_id);
+        self.profile_refused(pool, node, profile, reply);
+        self.lose(id, CloseReason::Profile);
+    }
+
+    /// How many databases the node has. One that does not tell has an unknown number: what it has not is
+    /// then refused when it is asked for.
+    fn databases_told(&mut self, id: UpstreamId, reply: &[u8]) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        let told = Value::parse(reply).ok().flatten().map(|(value, _)| value);
+        let number = told.as_ref().and_then(|v| v.elements()?.get(1)?.text()?.parse().ok());
+        if let Some(node) = self.topology.pool(upstream.pool).node(upstream.node) {
+            node.facts.has_databases(number.unwrap_or(0));
+        }
     }
 
     fn role_seen(&mut self, id: UpstreamId, reply: &[u8]) {
@@ -132,14 +163,25 @@ impl Engine {
 
     fn became_ready(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get(id) else { return };
+        let (pool, node) = (upstream.pool, upstream.node);
+        if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
+            link.told_failure = false;
+        }
+        self.link_up(id);
+    }
+
+    /// An upstream serves its profile and lane from now on.
+    pub(super) fn link_up(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
         let (pool, node, shard, lane) = (upstream.pool, upstream.node, upstream.shard, upstream.lane);
+        let profile = upstream.profile_id;
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
-        link.told_failure = false;
+        let ready = link.of_mut(profile);
         match lane {
-            Lane::Shared if link.shared.is_none() => link.shared = Some(id),
-            Lane::Shared => link.spare.push(id),
+            Lane::Shared if ready.shared.is_none() => ready.shared = Some(id),
+            Lane::Shared => ready.spare.push(id),
             Lane::Bulk => {
-                link.bulk.push(id);
+                ready.bulk.push(id);
                 self.wake_streams();
             }
         }

@@ -48,7 +48,7 @@ use crate::topology::{ProcessFacts, Topology};
 use buffers::BufferPool;
 use clients::{Client, Pause, Session};
 use links::PoolState;
-use profile::Profile;
+use profile::{Profile, ProfileId};
 use road::{Gathers, Hold};
 use slab::Slab;
 use upstreams::Upstream;
@@ -198,6 +198,7 @@ impl Engine {
             listener,
             pool: pool_id,
             profile: Profile::of(&pool.config),
+            profile_id: ProfileId::FIRST,
             pause: Pause::default(),
             route,
             reads,

@@ -9,10 +9,11 @@ use crate::base::ClientId;
 use crate::command::Handling;
 use crate::command::{Local, Row};
 use crate::engine::Engine;
+use crate::engine::profile::Profile;
 
 /// What a client may say before it has authenticated, as in Redis.
 pub(super) fn before_auth(row: &Row) -> bool {
-    matches!(row.handling, Handling::Local(Local::Auth | Local::Hello | Local::Quit))
+    matches!(row.handling, Handling::Local(Local::Auth | Local::Hello | Local::Quit | Local::Reset))
 }
 
 impl Engine {
@@ -71,7 +72,12 @@ impl Engine {
                 session.user = Some(user);
                 client.authenticated = true;
             }
-            Effect::Greeted { user, name } => {
+            Effect::Selected(db) => {
+                let profile = Profile { db, ..client.profile };
+                self.set_profile(id, profile);
+            }
+            Effect::Reset => self.reset_client(id),
+            Effect::Greeted { protocol, user, name } => {
                 if let Some(name) = name {
                     session.name = name;
                 }
@@ -79,7 +85,20 @@ impl Engine {
                     session.user = Some(user);
                     client.authenticated = true;
                 }
+                let profile = Profile { protocol, ..client.profile };
+                self.set_profile(id, profile);
             }
         }
+    }
+
+    /// RESET: whatever a client said about itself and its connection is forgotten, but for its library, as
+    /// in Redis. What was asked before is still answered, in the form in which it was asked.
+    pub(in crate::engine) fn reset_client(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let pool = Arc::clone(self.topology.pool(client.pool));
+        client.session.name = Vec::new();
+        client.session.user = None;
+        client.authenticated = pool.config.users.is_empty();
+        self.set_profile(id, Profile::of(&pool.config));
     }
 }

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
 use crate::engine::buffers::BufferPool;
 use crate::engine::counters::UpstreamCounters;
-use crate::engine::profile::Profile;
+use crate::engine::profile::{Profile, ProfileId};
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
 pub(crate) use replay::Replay;
@@ -64,6 +64,9 @@ pub(crate) struct Upstream {
     pub(crate) node: NodeId,
     pub(crate) lane: Lane,
     pub(crate) profile: Profile,
+    pub(crate) profile_id: ProfileId,
+    /// It has been asked to select another database, and has not answered: nothing new until then.
+    pub(crate) switching: Option<ProfileId>,
     pub(crate) state: State,
     pub(crate) out: Replay,
     pub(crate) expected: VecDeque<Expected>,
@@ -111,6 +114,8 @@ impl Upstream {
             node,
             lane,
             profile,
+            profile_id: ProfileId::FIRST,
+            switching: None,
             state: State::Connecting,
             out: Replay::default(),
             expected: VecDeque::new(),
@@ -161,7 +166,7 @@ impl Upstream {
     /// May something new be put behind what it owes?
     #[inline]
     pub(crate) fn takes_more(&self) -> bool {
-        self.is_ready() && !self.private && !self.resting
+        self.is_ready() && !self.private && !self.resting && self.switching.is_none()
     }
 
     /// Appends a request; its reply will be `expected.owner`'s.

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use ketch::internals::resp::{
-    RequestLimits, RequestScanner, Scanned, Span, array, bulk, command, error, integer, nil_bulk, simple,
+    Protocol, RequestLimits, RequestScanner, Scanned, Span, array, bulk, command, error, integer, map, null,
+    simple,
 };
 
 pub(crate) type Request = Vec<Vec<u8>>;
@@ -62,6 +63,16 @@ pub(crate) struct Node {
     pub(crate) data: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
+/// What a node knows of a connection.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Talk {
+    pub(crate) db: u32,
+    pub(crate) protocol: Protocol,
+}
+
+/// How many databases a node has.
+pub(crate) const DATABASES: u32 = 4;
+
 /// What a node did with a request.
 pub(crate) struct Done {
     pub(crate) reply: Vec<u8>,
@@ -77,7 +88,7 @@ pub(crate) const READONLY: &str = "READONLY You can't write against a read only 
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Node {
-    pub(crate) fn execute(&mut self, request: &Request) -> Done {
+    pub(crate) fn execute(&mut self, talk: &mut Talk, request: &Request) -> Done {
         let mut done = Done { reply: Vec::new(), refused: false, role: None, changed: Vec::new() };
         let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
         let out = &mut done.reply;
@@ -87,7 +98,10 @@ impl Node {
                 self.role(out);
             }
             "AUTH" | "SELECT" if self.mood == Mood::Strict => error(out, b"ERR not allowed"),
-            "AUTH" | "SELECT" => simple(out, "OK"),
+            "AUTH" => simple(out, "OK"),
+            "SELECT" => select(talk, &request[1], out),
+            "HELLO" => hello(talk, &request[1], out),
+            "CONFIG" => command(out, &["databases", &DATABASES.to_string()]),
             "CLIENT" => error(out, b"ERR unknown subcommand 'NO-EVICT'. Try CLIENT HELP."),
             _ if self.mood == Mood::Loading => {
                 done.refused = true;
@@ -97,7 +111,10 @@ impl Node {
                 done.refused = true;
                 error(out, READONLY.as_bytes());
             }
-            _ => done.changed = self.data(&name, &request[1..], out),
+            _ => {
+                check_database(*talk, request);
+                done.changed = self.data(*talk, &name, &request[1..], out);
+            }
         }
         done
     }
@@ -115,12 +132,12 @@ impl Node {
         integer(out, 1);
     }
 
-    fn data(&mut self, name: &str, args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    fn data(&mut self, talk: Talk, name: &str, args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
         match name {
-            "GET" => self.get(&args[0], out),
+            "GET" => self.get(talk, &args[0], out),
             "MGET" => {
                 array(out, args.len());
-                args.iter().for_each(|key| self.get(key, out));
+                args.iter().for_each(|key| self.get(talk, key, out));
             }
             "EXISTS" => integer(out, args.iter().filter(|k| self.data.contains_key(*k)).count() as i64),
             "DBSIZE" => integer(out, self.data.len() as i64),
@@ -168,10 +185,37 @@ impl Node {
         Vec::new()
     }
 
-    fn get(&self, key: &[u8], out: &mut Vec<u8>) {
+    fn get(&self, talk: Talk, key: &[u8], out: &mut Vec<u8>) {
         match self.data.get(key) {
             Some(value) => bulk(out, value),
-            None => nil_bulk(out),
+            None => null(out, talk.protocol),
+        }
+    }
+}
+
+fn select(talk: &mut Talk, db: &[u8], out: &mut Vec<u8>) {
+    match String::from_utf8_lossy(db).parse() {
+        Ok(db) if db < DATABASES => {
+            talk.db = db;
+            simple(out, "OK");
+        }
+        _ => error(out, b"ERR DB index is out of range"),
+    }
+}
+
+fn hello(talk: &mut Talk, version: &[u8], out: &mut Vec<u8>) {
+    talk.protocol = if version == b"3" { Protocol::Resp3 } else { Protocol::Resp2 };
+    map(out, talk.protocol, 1);
+    bulk(out, b"proto");
+    integer(out, i64::from(talk.protocol.number()));
+}
+
+/// A key's name may tell in which database it is.
+fn check_database(talk: Talk, request: &Request) {
+    for arg in request {
+        if let Some(at) = arg.iter().rposition(|b| *b == b'@') {
+            let db = String::from_utf8_lossy(&arg[at + 1..]);
+            assert_eq!(db, talk.db.to_string(), "a request ran in the wrong database: {request:?}");
         }
     }
 }
@@ -182,5 +226,5 @@ pub(crate) fn is_write(name: &str) -> bool {
 
 /// The engine's own questions.
 pub(crate) fn is_own(name: &str) -> bool {
-    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT")
+    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "HELLO" | "CONFIG")
 }

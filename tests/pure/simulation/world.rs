@@ -11,7 +11,7 @@ use ketch::internals::metrics::Registry;
 use ketch::internals::topology::{Pool, ProcessFacts, Role, Topology};
 
 use super::model::{Ask, Ledger, Model, Promises, big, ids};
-use super::node::{Mood, Node, Request, RequestReader, is_own, is_write};
+use super::node::{Mood, Node, Request, RequestReader, Talk, is_own, is_write};
 use super::setup::{self, Chance, Plan};
 
 pub(crate) struct World {
@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) next_id: u64,
     pub(crate) next_client: usize,
     pub(crate) large: bool,
+    /// Clients use that many databases, and both versions of the protocol if it is more than one.
+    pub(crate) databases: u32,
     /// Clients that the engines closed, and why.
     pub(crate) closed: Vec<(usize, CloseReason)>,
     /// What clients that have gone left behind.
@@ -74,6 +76,7 @@ pub(crate) struct UpstreamEnd {
     given: RequestReader,
     /// What the node has read.
     heard: RequestReader,
+    talk: Talk,
     /// Where in all that the node said its answers to ROLE end, and what they were.
     roles: Vec<(u64, bool)>,
     said_total: u64,
@@ -125,6 +128,7 @@ impl World {
             next_id: 0,
             next_client: 0,
             large: false,
+            databases: 1,
             closed: Vec::new(),
             gone: Vec::new(),
             replicates: true,
@@ -178,7 +182,7 @@ impl World {
         let number = self.next_client;
         let id = self.sites[site].engine.client_opened(ListenerId(0), setup::client_socket(number));
         let end = ClientEnd {
-            model: Model::new(number),
+            model: Model::new(number).with_databases(self.plan.db, self.databases),
             sent: Vec::new(),
             taken: Vec::new(),
             read_on: true,
@@ -252,7 +256,8 @@ impl World {
         let piece: Vec<u8> = end.taken.drain(..n.min(end.taken.len())).collect();
         let node = end.node;
         for request in end.heard.read(&piece) {
-            let done = self.nodes[node].execute(&request);
+            let Some(end) = self.sites[site].upstreams.get_mut(&id) else { return };
+            let done = self.nodes[node].execute(&mut end.talk, &request);
             note_executed(&mut self.ledger, &request, &done);
             if let Some(end) = self.sites[site].upstreams.get_mut(&id) {
                 end.said.extend_from_slice(&done.reply);
@@ -271,7 +276,11 @@ impl World {
         let piece = core::mem::take(&mut end.taken);
         for request in end.heard.read(&piece) {
             let own = is_own(&String::from_utf8_lossy(&request[0]).to_ascii_uppercase());
-            let reply = if own { self.nodes[end.node].execute(&request).reply } else { b"+OK\r\n".to_vec() };
+            let reply = if own {
+                self.nodes[end.node].execute(&mut end.talk, &request).reply
+            } else {
+                b"+OK\r\n".to_vec()
+            };
             end.say(&reply);
         }
     }
@@ -342,6 +351,7 @@ impl World {
                     read_on: true,
                     given: RequestReader::default(),
                     heard: RequestReader::default(),
+                    talk: Talk::default(),
                     roles: Vec::new(),
                     said_total: 0,
                     read_total: 0,

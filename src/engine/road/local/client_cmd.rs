@@ -1,7 +1,7 @@
 //! CLIENT about the client itself: SETNAME, GETNAME, SETINFO, ID, INFO. What is about other clients
 //! (LIST, KILL, …) is asked of all workers, not here.
 
-use crate::resp::{bulk, integer as number, nil_bulk};
+use crate::resp::{bulk, integer as number, null};
 
 use super::auth::DEFAULT;
 use super::refusal::Refusal;
@@ -26,7 +26,7 @@ pub(super) fn name<'a>(name: &[u8]) -> Result<Vec<u8>, Refusal<'a>> {
 
 pub(super) fn getname<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
     match cx.client.name {
-        b"" => nil_bulk(out),
+        b"" => null(out, cx.client.protocol),
         name => bulk(out, name),
     }
     Ok(Effect::None)

@@ -1,9 +1,9 @@
 //! CONFIG GET: the few parameters that clients and tools ask for at start, and Ketch's own under
 //! `ketch.`. What a node has configured is asked of the node. No secret is a row here.
 
-use crate::resp::{array, bulk};
+use crate::resp::{bulk, map};
 
-use super::{Answer, Args, Context, Effect, glob};
+use super::{Answer, Args, Context, Effect, glob, simple};
 
 /// A parameter, and how its value is found.
 type Row = (&'static str, fn(&Context<'_>) -> String);
@@ -12,8 +12,8 @@ const ROWS: &[Row] = &[
     ("appendonly", |_| "no".into()),
     ("bind", |cx| cx.listener.address.host.clone()),
     ("cluster-enabled", |_| "no".into()),
-    // One more than the highest that may be selected.
-    ("databases", |cx| (u64::from(cx.pool.config.db) + 1).to_string()),
+    // Redis's own default where the nodes don't tell.
+    ("databases", |cx| simple::databases(cx).unwrap_or(16.max(cx.pool.config.db + 1)).to_string()),
     ("ketch.cross_shard_writes", |cx| yes_no(cx.pool.config.cross_shard_writes)),
     ("ketch.distribution", |cx| cx.pool.config.distribution.clone()),
     ("ketch.hash", |cx| cx.pool.config.hash.clone()),
@@ -50,7 +50,7 @@ pub(super) fn get<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> An
             }
         }
     }
-    array(out, 2 * called.iter().flatten().count());
+    map(out, cx.client.protocol, called.iter().flatten().count());
     for (name, (_, value)) in called.iter().zip(ROWS).filter_map(|(name, row)| Some(((*name)?, row))) {
         bulk(out, name);
         bulk(out, value(cx).as_bytes());
@@ -92,7 +92,7 @@ mod tests {
         check("CONFIG GET timeout MAXMEMORY timeout t*", &[("MAXMEMORY", "0"), ("timeout", "0")]);
         check("CONFIG GET ketch.h*h", &[("ketch.hash", "fnv1a_64")]);
         check("CONFIG GET ketch.hash_tag", &[("ketch.hash_tag", "{}")]);
-        check("CONFIG GET databases", &[("databases", "1")]);
+        check("CONFIG GET databases", &[("databases", "16")]);
         check("CONFIG GET port", &[("port", "6380")]);
     }
 

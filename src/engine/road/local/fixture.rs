@@ -48,6 +48,15 @@ impl Fixture {
         self.topology.listeners = listeners(route);
     }
 
+    /// The primaries tell how many databases they have.
+    pub(super) fn databases(&self, numbers: &[u32]) {
+        let pool = &self.topology.pools[0];
+        for (shard, number) in pool.shards.iter().zip(numbers) {
+            let node = shard.primary.and_then(|id| pool.node(id)).unwrap();
+            node.facts.has_databases(*number);
+        }
+    }
+
     pub(super) fn lose_primaries(&mut self) {
         let mut pool = Pool::clone(&self.topology.pools[0]);
         pool.shards.iter_mut().for_each(|shard| shard.primary = None);

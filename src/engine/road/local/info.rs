@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering;
 use crate::base::Time;
 use crate::config::Route;
 use crate::metrics::{Row, catalog};
-use crate::resp::bulk;
+use crate::resp::verbatim;
 use crate::topology::{Gate, Health, Pool, Role, Shard};
 
 use super::{Answer, Args, Context, Effect, REDIS_VERSION, role};
@@ -43,7 +43,7 @@ pub(super) fn info<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> A
             write(&mut lines, cx);
         }
     }
-    bulk(out, lines.0.as_bytes());
+    verbatim(out, cx.client.protocol, lines.0.as_bytes());
     Ok(Effect::None)
 }
 

@@ -88,11 +88,16 @@ pub(crate) enum Effect {
     SetLibraryVersion(Vec<u8>),
     /// It is this user of the pool from now on.
     Authenticated(String),
-    /// Both from one HELLO; what is `None` stays as it is.
+    /// All from one HELLO; what is `None` stays as it is.
     Greeted {
+        protocol: Protocol,
         user: Option<String>,
         name: Option<Vec<u8>>,
     },
+    /// Its database from now on.
+    Selected(u32),
+    /// It is as one that has just connected.
+    Reset,
 }
 
 /// A request's arguments, the command's name first.
@@ -148,7 +153,8 @@ fn choose<'a>(local: Local, cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>)
         Local::Echo => simple::echo(args, out),
         Local::Quit => simple::quit(out),
         Local::Select => simple::select(cx, args, out),
-        Local::Lolwut => simple::lolwut(out),
+        Local::Reset => simple::reset(out),
+        Local::Lolwut => simple::lolwut(cx, out),
         Local::Time => simple::time(cx, out),
         Local::NoCluster => Err(Refusal::NoCluster),
         Local::Auth => auth::auth(cx, args, out),
@@ -158,13 +164,13 @@ fn choose<'a>(local: Local, cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>)
         Local::ClientSetinfo => client_cmd::setinfo(args, out),
         Local::ClientId => client_cmd::id(cx, out),
         Local::ClientInfo => client_cmd::info(cx, out),
-        Local::Command => command_cmd::all(out),
+        Local::Command => command_cmd::all(cx, out),
         Local::CommandCount => command_cmd::count(out),
-        Local::CommandInfo => command_cmd::info(args, out),
+        Local::CommandInfo => command_cmd::info(cx, args, out),
         Local::CommandList => command_cmd::list(args, out),
         Local::CommandGetkeys => command_cmd::getkeys(args, out),
-        Local::CommandGetkeysandflags => command_cmd::getkeysandflags(args, out),
-        Local::CommandDocs => command_docs::docs(args, out),
+        Local::CommandGetkeysandflags => command_cmd::getkeysandflags(cx, args, out),
+        Local::CommandDocs => command_docs::docs(cx, args, out),
         Local::Help => help::help(args, out),
         Local::Info => info::info(cx, args, out),
         Local::ConfigGet => config_cmd::get(cx, args, out),

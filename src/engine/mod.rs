@@ -28,8 +28,11 @@ mod counters;
 mod expire;
 mod handshake;
 mod links;
+mod pauses;
 mod profile;
+mod questions;
 mod road;
+mod scripts;
 mod slab;
 mod upstreams;
 
@@ -40,7 +43,7 @@ use std::sync::Arc;
 
 pub use action::{Action, CloseReason, Lost, Party};
 
-use crate::base::{ClientId, ListenerId, PoolId, ShardId, Time, UpstreamId};
+use crate::base::{ClientId, ListenerId, PoolId, ShardId, Time, UpstreamId, WorkerId};
 use crate::config::{ReadPolicy, Route};
 use crate::metrics::{Gauge, Registry};
 use crate::resp::Span;
@@ -48,8 +51,10 @@ use crate::topology::{ProcessFacts, Topology};
 use buffers::BufferPool;
 use clients::{Client, Pause, Session};
 use links::PoolState;
+use pauses::Pauses;
 use profile::{Profile, ProfileId};
-use road::{Gathers, Hold};
+use questions::Inquiries;
+use road::{Gathers, Hold, Unknown};
 use slab::Slab;
 use upstreams::Upstream;
 
@@ -58,6 +63,8 @@ pub struct Setting {
     pub topology: Arc<Topology>,
     pub facts: Arc<ProcessFacts>,
     pub registry: Registry,
+    /// Which worker this is.
+    pub worker: WorkerId,
     /// How many workers share the pools' limits.
     pub workers: usize,
     /// The start of the engine's only randomness (jitter, the choice between replicas).
@@ -74,8 +81,11 @@ pub struct Engine {
     topology: Arc<Topology>,
     facts: Arc<ProcessFacts>,
     registry: Registry,
+    worker: WorkerId,
     workers: usize,
     random: u64,
+    /// The worker's own number, for tables that nobody may fill on purpose.
+    seed: u64,
     wall_at_origin: Duration,
     clients: Slab<Client>,
     upstreams: Slab<Upstream>,
@@ -84,6 +94,10 @@ pub struct Engine {
     connected: Vec<Gauge>,
     gathers: Gathers,
     hold: Hold,
+    pauses: Pauses,
+    inquiries: Inquiries,
+    /// Names of commands that nobody knows yet.
+    unknown: Unknown,
     buffers: BufferPool,
     /// Where the arguments of the request at hand lie.
     args: Vec<Span>,
@@ -109,6 +123,10 @@ pub struct Engine {
     unsorted: Vec<(ClientId, ShardId)>,
     /// Clients that are not read because the waiting place is crowded.
     crowded: Vec<ClientId>,
+    /// Clients that wait for an upstream of their own, or to be unblocked.
+    waiting_pins: Vec<ClientId>,
+    /// When they were looked at last, or the first began to wait.
+    pins_swept: Time,
     idle_swept: Time,
     /// When streams that wait were looked at last, or began to wait.
     streams_swept: Time,
@@ -124,8 +142,10 @@ impl Engine {
             topology: Arc::clone(&setting.topology),
             facts: setting.facts,
             registry: setting.registry,
+            worker: setting.worker,
             workers: setting.workers.max(1),
             random: setting.seed | 1,
+            seed: setting.seed,
             wall_at_origin: setting.wall_at_origin,
             clients: Slab::new(),
             upstreams: Slab::new(),
@@ -133,6 +153,9 @@ impl Engine {
             connected,
             gathers: Gathers::new(),
             hold: Hold::default(),
+            pauses: Pauses::default(),
+            inquiries: Inquiries::default(),
+            unknown: Unknown::default(),
             buffers: BufferPool::default(),
             args: Vec::new(),
             keys: Vec::new(),
@@ -147,6 +170,8 @@ impl Engine {
             waiting_streams: Vec::new(),
             unsorted: Vec::new(),
             crowded: Vec::new(),
+            waiting_pins: Vec::new(),
+            pins_swept: setting.now,
             idle_swept: setting.now,
             streams_swept: setting.now,
             next_due: None,
@@ -160,6 +185,7 @@ impl Engine {
         debug_assert!(now >= self.now, "time never goes back");
         self.now = now;
         self.turn = self.turn.wrapping_add(1);
+        self.see_pauses();
         if self.next_due.is_some_and(|due| due <= now) {
             self.expire();
         }
@@ -169,6 +195,9 @@ impl Engine {
     pub fn topology(&mut self, topology: Arc<Topology>) {
         if topology.epoch != self.topology.epoch {
             self.reconcile(topology);
+            if self.unknown.is_waited_for() {
+                self.look_names_up_again();
+            }
         }
     }
 
@@ -203,11 +232,16 @@ impl Engine {
             route,
             reads,
             authenticated: pool.config.users.is_empty(),
+            in_multi: false,
+            watching: false,
             eof: false,
             reading: true,
             runnable: false,
             dirty: false,
             counted,
+            command: None,
+            sent: 0,
+            commands: 0,
             parsed: 0,
             turn: 0,
         });
@@ -224,6 +258,7 @@ impl Engine {
         let Some(client) = self.clients.get_mut(id) else { return };
         self.pools[usize::from(client.pool.0)].counters.received.add(bytes.len() as u64);
         client.session.last = self.now;
+        client.session.received += bytes.len() as u64;
         self.take_input(id, bytes);
     }
 
@@ -231,6 +266,10 @@ impl Engine {
     pub fn client_eof(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.eof = true;
+        if client.session.blocked.is_some() {
+            // Nobody may be there any more to take what would be popped.
+            return self.close_client(id, CloseReason::Eof);
+        }
         self.run_or_finish(id);
     }
 
@@ -272,6 +311,7 @@ impl Engine {
                 break;
             }
         }
+        self.count_paused();
         self.next_due = self.due();
     }
 
@@ -330,7 +370,9 @@ impl Engine {
         let ids: Vec<ClientId> = self.clients.iter().map(|(id, _)| id).collect();
         for id in ids {
             let Some(client) = self.clients.get_mut(id) else { continue };
-            if client.settled() && client.input.is_empty() && client.stream.is_none() {
+            let idle = client.settled() && client.input.is_empty() && client.stream.is_none();
+            // One that blocks may be owed something for ever.
+            if idle || client.session.blocked.is_some() {
                 self.close_client(id, CloseReason::Shutdown);
             }
         }

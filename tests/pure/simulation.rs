@@ -4,11 +4,13 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is a test: a world that is not as thought has failed")]
 
+mod letters;
 mod model;
 mod node;
 mod noise;
 mod random;
 mod scenarios;
+mod scripted;
 mod setup;
 mod world;
 

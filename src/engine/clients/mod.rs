@@ -1,7 +1,9 @@
 //! The clients' half: sessions, input that waits, the order of replies, output. Knows no nodes.
 
+pub(crate) mod pinned;
 pub(crate) mod replies;
 mod roads;
+mod silence;
 
 use core::net::SocketAddr;
 
@@ -10,8 +12,10 @@ use super::profile::{Profile, ProfileId};
 use crate::base::{ListenerId, PoolId, ShardId, Time};
 use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, RequestTail, Span};
+use pinned::{Blocked, Transaction};
 use replies::Replies;
 pub(crate) use roads::Roads;
+pub(crate) use silence::Mode;
 
 /// A client that has this much output unread is not parsed and not read until half of it has gone.
 pub(crate) const OUTPUT_MARK: usize = 256 * 1024;
@@ -37,6 +41,11 @@ impl Pause {
     pub(crate) const STREAM: Pause = Pause(16);
     /// It will be closed once it has been given what it is owed.
     pub(crate) const CLOSING: Pause = Pause(32);
+    /// Its last request must be answered before the next is looked at: one that blocks, or an EXEC that may
+    /// change what the client is.
+    pub(crate) const TURN: Pause = Pause(64);
+    /// The nodes are being asked about the name of a command.
+    pub(crate) const NAME: Pause = Pause(128);
 
     pub(crate) fn any(self) -> bool {
         self.0 != 0
@@ -79,6 +88,10 @@ pub(crate) struct Client {
     pub(crate) route: Route,
     pub(crate) reads: ReadPolicy,
     pub(crate) authenticated: bool,
+    /// It said MULTI: its requests are queued.
+    pub(crate) in_multi: bool,
+    /// It watches keys: what it asks of their shard goes by an upstream of its own.
+    pub(crate) watching: bool,
     /// It closed its side: it is given what it is owed, then closed.
     pub(crate) eof: bool,
     /// The driver reads from it.
@@ -89,6 +102,12 @@ pub(crate) struct Client {
     pub(crate) dirty: bool,
     /// It has a place among the pool's clients.
     pub(crate) counted: bool,
+    /// The command that it said last; `None` where nobody knows it.
+    pub(crate) command: Option<crate::command::RowId>,
+    /// Bytes written to it.
+    pub(crate) sent: u64,
+    /// Requests that it was given a place for.
+    pub(crate) commands: u64,
     /// Requests parsed in this turn.
     pub(crate) parsed: u16,
     /// The turn that `parsed` counts for.
@@ -98,8 +117,15 @@ pub(crate) struct Client {
 /// What is rarely looked at.
 pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
+    /// Ketch's end.
+    pub(crate) local: Option<SocketAddr>,
     pub(crate) opened: Time,
     pub(crate) last: Time,
+    /// Bytes read from it.
+    pub(crate) received: u64,
+    /// CLIENT NO-EVICT and NO-TOUCH.
+    pub(crate) no_evict: bool,
+    pub(crate) no_touch: bool,
     pub(crate) name: Vec<u8>,
     pub(crate) lib_name: Vec<u8>,
     pub(crate) lib_version: Vec<u8>,
@@ -108,20 +134,30 @@ pub(crate) struct Session {
     pub(crate) resent_since: Option<Time>,
     /// It is being closed for what it sent.
     pub(crate) protocol_error: bool,
+    /// MULTI or WATCH was said.
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// A command of it blocks, or is about to.
+    pub(crate) blocked: Option<Box<Blocked>>,
 }
 
 impl Session {
     pub(crate) fn new(peer: SocketAddr, now: Time) -> Session {
         Session {
             peer,
+            local: None,
             opened: now,
             last: now,
+            received: 0,
+            no_evict: false,
+            no_touch: false,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_version: Vec::new(),
             user: None,
             resent_since: None,
             protocol_error: false,
+            transaction: None,
+            blocked: None,
         }
     }
 }

@@ -80,7 +80,11 @@ impl Engine {
         let (limit, within) = (snapshot.config.limits.max_upstreams, snapshot.config.timeouts.connect);
         // Streams and slow readers of large replies must leave room for everybody's upstream.
         let needed = lane == Lane::Shared && !self.has_shared(pool, node, profile.protocol);
-        let room = if needed { limit + RESERVED } else { limit };
+        let room = match lane {
+            Lane::Shared if needed => limit + RESERVED,
+            Lane::Shared | Lane::Bulk => limit,
+            Lane::Pinned | Lane::Asker => usize::MAX,
+        };
         if lane == Lane::Shared && !needed && self.lends(pool, node, profile) {
             return None;
         }
@@ -100,8 +104,7 @@ impl Engine {
             return None;
         }
         link.back_off.retry_at = None;
-        link.count += 1;
-        link.counters.connections.set(link.count as i64);
+        link.made(lane);
         let counters = UpstreamCounters::new(&self.registry, &snapshot, to_node);
         let mut upstream = Upstream::new(pool, link.shard, node, lane, profile, self.now, counters);
         upstream.profile_id = self.pools[usize::from(pool.0)].number(profile);
@@ -116,11 +119,12 @@ impl Engine {
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
         let idle = link.ready.iter_mut().find_map(|ready| match lane {
             Lane::Shared => ready.bulk.pop(),
-            _ => ready.spare.pop().or_else(|| ready.bulk.pop()),
+            Lane::Bulk => ready.spare.pop().or_else(|| ready.bulk.pop()),
+            Lane::Pinned | Lane::Asker => None,
         });
         match idle {
             Some(id) => self.lose(id, CloseReason::Spare),
-            None if lane != Lane::Shared => self.close_unusual(pool, node),
+            None if lane == Lane::Bulk => self.close_unusual(pool, node),
             None => {}
         }
     }
@@ -177,8 +181,7 @@ impl Engine {
         let state = &mut self.pools[usize::from(pool.0)];
         state.counters.upstream_closed(node, &name, reason.label());
         if let Some(link) = state.links.get_mut(&node) {
-            link.count -= 1;
-            link.counters.connections.set(link.count as i64);
+            link.ended(upstream.lane);
             let believed = snapshot.shard(shard).primary == Some(node);
             // That it lacks a database says nothing about the node.
             if reason != CloseReason::Profile {
@@ -192,9 +195,11 @@ impl Engine {
             self.resume(client, Pause::UPSTREAM);
         }
         self.release_feeder(upstream.feeder.take());
+        self.pin_lost(&mut upstream, fate);
         self.judge_lost(id, &mut upstream, fate);
         // Nobody will tell any more what the node's role was: its scripts' errors are passed on.
         self.judge_doubted(id, false);
+        self.decide_unloaded(id, None, false);
         upstream.out.clear(&mut self.buffers);
         self.release(pool, shard);
         if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {

@@ -96,6 +96,21 @@ impl Engine {
         self.ask(id, Step::Switch, &["SELECT", &db.to_string()]);
     }
 
+    /// A client's own upstream goes with it to another profile, behind all that it owes.
+    pub(in crate::engine) fn switch_own(&mut self, id: UpstreamId, to: ProfileId) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        if !upstream.takes_more() {
+            return;
+        }
+        upstream.switching = Some(to);
+        let had = upstream.profile.protocol;
+        let Profile { db, protocol } = self.pools[usize::from(upstream.pool.0)].profile(to);
+        if protocol != had {
+            self.ask(id, Step::Hello, &["HELLO", &protocol.number().to_string()]);
+        }
+        self.ask(id, Step::Switch, &["SELECT", &db.to_string()]);
+    }
+
     /// The answer to a SELECT with which an upstream was lent: all behind it is of the other database.
     pub(in crate::engine) fn switched(&mut self, id: UpstreamId, reply: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };

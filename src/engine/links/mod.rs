@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 
 use super::counters::{Counters, NodeCounters};
 use super::profile::{Profile, ProfileId};
+use super::scripts::Used;
+use super::upstreams::Lane;
 use crate::base::{NodeId, ShardId, Time, UpstreamId};
 use crate::metrics::Registry;
 use crate::resp::RequestLimits;
@@ -44,6 +46,9 @@ pub(crate) struct PoolState {
     pub(crate) links: BTreeMap<NodeId, Link>,
     pub(crate) counters: Counters,
     pub(crate) limits: RequestLimits,
+    /// Pins that this worker's clients have, or wait for.
+    pub(crate) pins: usize,
+    pub(crate) scripts: Used,
 }
 
 /// What a worker has to one node.
@@ -52,8 +57,12 @@ pub(crate) struct Link {
     to: Option<SocketAddr>,
     /// By profile.
     ready: Vec<Ready>,
-    /// All upstreams to the node, those on their way included.
+    /// Idle and clean ones of the pinned lane, of any profile.
+    pub(crate) pinned: Vec<UpstreamId>,
+    /// Upstreams to the node that `max_upstreams` counts, those on their way included.
     count: usize,
+    /// All other upstreams to the node.
+    apart: usize,
     back_off: BackOff,
     /// Told the control plane that it fails, and not yet that it works again.
     pub(in crate::engine) told_failure: bool,
@@ -81,6 +90,8 @@ impl PoolState {
             believed: vec![None; pool.shards.len()],
             links: BTreeMap::new(),
             counters: Counters::new(registry, pool),
+            pins: 0,
+            scripts: Used::default(),
             limits: RequestLimits {
                 max_request: limits.max_request.as_usize(),
                 max_args: limits.max_args,
@@ -97,14 +108,16 @@ impl Link {
             shard: node.shard,
             to: node.socket,
             ready: vec![Ready::default()],
+            pinned: Vec::new(),
             count: 0,
+            apart: 0,
             back_off: BackOff::default(),
             told_failure: false,
             counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
         }
     }
 
-    /// All upstreams to the node, those on their way included.
+    /// Upstreams to the node that `max_upstreams` counts, those on their way included.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
@@ -127,6 +140,23 @@ impl Link {
         self.ready.iter().enumerate().map(|(i, ready)| (ProfileId(i as u32), ready))
     }
 
+    /// Upstreams to the node that it does not count.
+    pub(crate) fn apart(&self) -> usize {
+        self.apart
+    }
+
+    /// One upstream more.
+    fn made(&mut self, lane: Lane) {
+        *if lane.is_counted() { &mut self.count } else { &mut self.apart } += 1;
+        self.counters.connections.set((self.count + self.apart) as i64);
+    }
+
+    /// One upstream less.
+    fn ended(&mut self, lane: Lane) {
+        *if lane.is_counted() { &mut self.count } else { &mut self.apart } -= 1;
+        self.counters.connections.set((self.count + self.apart) as i64);
+    }
+
     fn forget(&mut self, id: UpstreamId) {
         for ready in &mut self.ready {
             if ready.shared == Some(id) {
@@ -135,5 +165,6 @@ impl Link {
             ready.spare.retain(|other| *other != id);
             ready.bulk.retain(|other| *other != id);
         }
+        self.pinned.retain(|other| *other != id);
     }
 }

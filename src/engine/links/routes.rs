@@ -70,6 +70,9 @@ impl Engine {
         upstream.private = false;
         let (lane, profile) = (upstream.lane, upstream.profile_id);
         self.read_upstream_on(id);
+        if !lane.is_counted() {
+            return self.pin_idle(id);
+        }
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
         let ready = link.of_mut(profile);
         let spare = match lane {
@@ -79,7 +82,7 @@ impl Engine {
                 return self.release(pool, shard);
             }
             Lane::Shared => &mut ready.spare,
-            Lane::Bulk => &mut ready.bulk,
+            Lane::Bulk | Lane::Pinned | Lane::Asker => &mut ready.bulk,
         };
         if spare.len() < SPARE {
             spare.push(id);

@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
-use super::Flow;
 use super::local::{self, Args, Context, Effect};
+use super::{Flow, request_spans};
 use crate::base::ClientId;
 use crate::command::Handling;
 use crate::command::{Local, Row};
 use crate::engine::Engine;
+use crate::engine::clients::Mode;
 use crate::engine::profile::Profile;
+use crate::engine::questions::{Inquiry, Say, Whom};
+use crate::exchange::Question;
 
 /// What a client may say before it has authenticated, as in Redis.
 pub(super) fn before_auth(row: &Row) -> bool {
@@ -18,10 +21,42 @@ pub(super) fn before_auth(row: &Row) -> bool {
 
 impl Engine {
     pub(super) fn answer(&mut self, id: ClientId, local: Local, request: &[u8]) -> Flow {
-        let Some(client) = self.clients.get(id) else { return Flow::Taken };
+        let mut reply = core::mem::take(&mut self.scratch);
+        reply.clear();
+        let args = core::mem::take(&mut self.args);
+        let effect = self.local_answer(id, local, Args::new(request, &args), &mut reply);
+        self.args = args;
+        // CLIENT REPLY concerns its own reply, too.
+        let mode = match effect {
+            Effect::Replies(mode) => Some(mode),
+            Effect::Reset => Some(Mode::On),
+            _ => None,
+        };
+        if let (Some(mode), Some(client)) = (mode, self.clients.get_mut(id)) {
+            client.replies.set_mode(mode);
+        }
+        if !reply.is_empty()
+            && let Some(seq) = self.reserve(id)
+        {
+            self.give(id, seq, &reply);
+        }
+        self.scratch = reply;
+        self.take_effect(id, effect);
+        Flow::Taken
+    }
+
+    /// The answer to a command that stood in a block, and what it means for the client.
+    pub(super) fn answer_within(&mut self, id: ClientId, local: Local, request: &[u8], out: &mut Vec<u8>) {
+        let args = request_spans(request);
+        let effect = self.local_answer(id, local, Args::new(request, &args), out);
+        self.take_effect(id, effect);
+    }
+
+    /// Appends the answer of Ketch's own.
+    fn local_answer(&mut self, id: ClientId, local: Local, args: Args<'_>, reply: &mut Vec<u8>) -> Effect {
+        let Some(client) = self.clients.get(id) else { return Effect::None };
         let snapshot = Arc::clone(&self.topology);
         let session = &client.session;
-        let address = session.peer.to_string();
         let context = Context {
             topology: &snapshot,
             pool: snapshot.pool(client.pool),
@@ -30,40 +65,48 @@ impl Engine {
             registry: &self.registry,
             client: local::Client {
                 number: client.number,
-                address: &address,
                 name: &session.name,
-                lib_name: &session.lib_name,
-                lib_version: &session.lib_version,
-                user: session.user.as_deref(),
                 authenticated: client.authenticated,
                 protocol: client.profile.protocol,
-                opened: session.opened,
-                last: session.last,
             },
             now: self.now,
             wall: self.wall_at_origin + core::time::Duration::from_nanos(self.now.as_nanos()),
         };
-        let mut reply = core::mem::take(&mut self.scratch);
-        reply.clear();
-        let effect = local::answer(local, &context, Args::new(request, &self.args), &mut reply);
+        let start = reply.len();
+        let effect = local::answer(local, &context, args, reply);
         if let Effect::Refused(label) = effect {
             let counters = &mut self.pools[usize::from(client.pool.0)].counters;
             counters.own_error(label);
-            counters.error(&reply);
+            counters.error(&reply[start..]);
         }
+        effect
+    }
+
+    /// Nothing was answered: what the workers say is the answer.
+    fn ask_workers(&mut self, id: ClientId, inquiry: Inquiry) {
         if let Some(seq) = self.reserve(id) {
-            self.give(id, seq, &reply);
+            self.inquire(id, seq, inquiry);
         }
-        self.scratch = reply;
-        self.take_effect(id, effect);
-        Flow::Taken
     }
 
     fn take_effect(&mut self, id: ClientId, effect: Effect) {
         let Some(client) = self.clients.get_mut(id) else { return };
         let session = &mut client.session;
         match effect {
-            Effect::None | Effect::Refused(_) => {}
+            Effect::None | Effect::Refused(_) | Effect::Replies(_) => {}
+            Effect::Ask(inquiry) => self.ask_workers(id, inquiry),
+            Effect::NoEvict(on) => session.no_evict = on,
+            Effect::NoTouch(on) => session.no_touch = on,
+            Effect::Pause(paused) => {
+                let pool = client.pool;
+                self.pause(pool, paused);
+                let question = Question::SeenPause { pool };
+                self.ask_workers(id, Inquiry { question, to: Whom::All, say: Say::Ok });
+            }
+            Effect::Unpause => {
+                let pool = client.pool;
+                self.unpause(pool);
+            }
             Effect::Close => self.close_after_replies(id),
             Effect::SetName(name) => session.name = name,
             Effect::SetLibrary(lib_name) => session.lib_name = lib_name,
@@ -98,7 +141,10 @@ impl Engine {
         let pool = Arc::clone(self.topology.pool(client.pool));
         client.session.name = Vec::new();
         client.session.user = None;
+        (client.session.no_evict, client.session.no_touch) = (false, false);
+        client.replies.set_mode(Mode::On);
         client.authenticated = pool.config.users.is_empty();
+        self.forget_transaction(id);
         self.set_profile(id, Profile::of(&pool.config));
     }
 }

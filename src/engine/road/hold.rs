@@ -51,19 +51,30 @@ pub(crate) enum Why {
     Shard(HoldReason),
     /// An upstream to its node is being made, or its role is being asked.
     Connecting,
+    /// An upstream for its client alone is being made, or its role is being asked.
+    Pinning,
     /// The client is owed replies of this shard by another upstream.
     RoadBusy,
     /// An earlier request of the same client to this shard is held.
     Behind,
+    /// CLIENT PAUSE.
+    Paused,
     /// A script answered with a telling error, which proves nothing by itself: ROLE is being asked on the
     /// upstream that answered.
     Doubted(UpstreamId),
+    /// A node does not know its script; whether that is so is being asked on the upstream that said it.
+    Unloaded(UpstreamId),
 }
 
 impl Why {
     /// Whether this is the shard's trouble (and counts as held) rather than the client's own order.
     pub(crate) fn is_outage(self) -> bool {
         matches!(self, Why::Shard(_) | Why::Connecting)
+    }
+
+    /// Whether it was answered, and the answer may be its own after all.
+    pub(crate) fn is_doubt(self) -> bool {
+        matches!(self, Why::Doubted(_) | Why::Unloaded(_))
     }
 
     /// Whether it waits, or waited, for earlier requests of its own client.
@@ -102,6 +113,8 @@ impl Held {
 pub(crate) struct HeldSum {
     pub(crate) count: usize,
     pub(crate) bytes: usize,
+    /// Clients with a request that waits for the end of a pause.
+    pub(crate) paused: usize,
 }
 
 #[derive(Default)]
@@ -114,6 +127,8 @@ pub(crate) struct Hold {
     client_bytes: BTreeMap<ClientId, usize>,
     /// How many of a client's requests to a shard hold an answer.
     answered: BTreeMap<(ClientId, ShardId), usize>,
+    /// How many of a client's requests wait for the end of a pause.
+    paused: BTreeMap<ClientId, usize>,
     next: u64,
 }
 
@@ -148,6 +163,9 @@ impl Hold {
         if held.answer.is_some() {
             *self.answered.entry((client, held.shard)).or_default() += 1;
         }
+        if held.why == Why::Paused {
+            self.paused_one_more(held.pool, client);
+        }
         self.by_shard.insert((held.pool, held.shard, number));
         self.by_client.insert((client, held.shard, number));
         self.by_time.insert((held.pool, held.since, number));
@@ -163,6 +181,9 @@ impl Hold {
         if let Some(sum) = self.pools.get_mut(&held.pool) {
             sum.count -= 1;
             sum.bytes -= held.size();
+        }
+        if held.why == Why::Paused {
+            self.paused_one_less(held.pool, client);
         }
         // A request has at least one byte: a client without bytes has nothing here.
         if let Some(bytes) = self.client_bytes.get_mut(&client) {
@@ -188,9 +209,36 @@ impl Hold {
 
     /// Why a held request waits now.
     pub(crate) fn set_why(&mut self, number: u64, why: Why) {
-        if let Some(held) = self.requests.get_mut(&number) {
-            held.why = why;
+        let Some(held) = self.requests.get_mut(&number) else { return };
+        let (pool, client) = (held.pool, held.owner.client());
+        let before = core::mem::replace(&mut held.why, why);
+        match (before == Why::Paused, why == Why::Paused) {
+            (false, true) => self.paused_one_more(pool, client),
+            (true, false) => self.paused_one_less(pool, client),
+            _ => {}
         }
+    }
+
+    fn paused_one_more(&mut self, pool: PoolId, client: ClientId) {
+        let requests = self.paused.entry(client).or_default();
+        *requests += 1;
+        if *requests == 1 {
+            self.pools.entry(pool).or_default().paused += 1;
+        }
+    }
+
+    fn paused_one_less(&mut self, pool: PoolId, client: ClientId) {
+        let Some(requests) = self.paused.get_mut(&client) else { return };
+        *requests -= 1;
+        if *requests == 0 {
+            self.paused.remove(&client);
+            self.pools.entry(pool).or_default().paused -= 1;
+        }
+    }
+
+    /// Whether a request of this client waits for the end of a pause.
+    pub(crate) fn is_paused(&self, client: ClientId) -> bool {
+        self.paused.contains_key(&client)
     }
 
     /// What a node said to it is void.
@@ -269,7 +317,10 @@ impl Hold {
         let counted: usize = self.pools.values().map(|sum| sum.bytes).sum();
         let by_client: usize = self.client_bytes.values().sum();
         let answered = self.requests.values().filter(|h| h.answer.is_some()).count();
+        let paused = self.requests.values().filter(|h| h.why == Why::Paused).count();
         let right = [counted, by_client] == [bytes; 2]
+            && self.paused.values().sum::<usize>() == paused
+            && self.pools.values().map(|sum| sum.paused).sum::<usize>() == self.paused.len()
             && indexed
             && sizes == [self.requests.len(); 3]
             && self.answered.values().sum::<usize>() == answered;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::hold::{Held, Why};
-use crate::base::{ClientId, PoolId, ShardId, Time};
-use crate::command::{self, Row};
+use super::pin::For;
+use crate::base::{ClientId, PoolId, ShardId, Time, UpstreamId};
+use crate::command::{self, Handling, Row, Transaction};
 use crate::engine::Engine;
 use crate::engine::clients::Pause;
 use crate::engine::profile::ProfileId;
@@ -180,12 +181,11 @@ impl Engine {
                 blocked.insert(client);
                 continue;
             }
-            let Some(c) = self.clients.get(client) else { continue };
-            let (road, reads) = (c.roads.get(shard), c.reads_behind(own_order, writable));
-            match self.choose_now(road, pool, shard, profile, row.is_read(), reads) {
+            let chosen = self.choose_held(number, writable);
+            match self.unless_paused(pool, row, chosen) {
                 Ok(upstream) => {
                     if let Some(held) = self.unhold(number) {
-                        self.enqueue(upstream, held.owner, row, &held.request, held.attempts);
+                        self.put_on(upstream, held.owner, row, &held.request, held.attempts);
                         went.insert(client);
                     }
                 }
@@ -223,7 +223,7 @@ impl Engine {
         while let Some(number) = self.hold.of_shard(pool, shard, from) {
             from = number + 1;
             let Some(held) = self.hold.get(number).filter(|held| held.profile == profile) else { continue };
-            if matches!(held.why, Why::Doubted(_)) {
+            if held.why.is_doubt() {
                 continue;
             }
             // One that was sent before has been answered already, as not executed.
@@ -237,6 +237,49 @@ impl Engine {
         self.release(pool, shard);
     }
 
+    /// Which upstream takes a held request that is the first of its client's. Some need one of their own.
+    fn choose_held(&mut self, number: u64, writable: bool) -> Result<UpstreamId, Why> {
+        let Some(held) = self.hold.get(number) else { return Err(Why::Behind) };
+        let (id, pool, shard, row) = (held.owner.client(), held.pool, held.shard, command::row(held.row));
+        let (seq, own_order, profile) = (held.owner.seq(), held.why.is_own_order(), held.profile);
+        let Some(client) = self.clients.get(id) else { return Err(Why::Behind) };
+        if client.session.blocked.as_ref().is_some_and(|blocked| blocked.seq == seq) {
+            return self.pin(id, pool, shard, profile, For::Block);
+        }
+        if row.handling == Handling::Transaction(Transaction::Watch) {
+            return self.pin(id, pool, shard, profile, For::Watch);
+        }
+        if client.watching {
+            return self.choose_watching(id, pool, shard, profile, row.is_read());
+        }
+        let (road, reads) = (client.roads.get(shard), client.reads_behind(own_order, writable));
+        self.choose_now(road, pool, shard, profile, row.is_read(), reads)
+    }
+
+    /// Sends what was held, each in its way.
+    fn put_on(
+        &mut self,
+        upstream: UpstreamId,
+        owner: HeldOwner,
+        row: &'static Row,
+        request: &[u8],
+        attempts: u8,
+    ) {
+        let blocked = self.clients.get(owner.client()).and_then(|c| c.session.blocked.as_ref());
+        match row.handling {
+            _ if blocked.is_some_and(|blocked| blocked.seq == owner.seq()) => {
+                self.start_blocking(upstream, owner, row, request, attempts);
+            }
+            Handling::Transaction(Transaction::Exec) => {
+                self.enqueue_block(upstream, owner, row, request, attempts);
+            }
+            Handling::Transaction(Transaction::Watch) => {
+                self.send_watch(upstream, owner, row, request, attempts);
+            }
+            _ => self.enqueue(upstream, owner, row, request, attempts),
+        }
+    }
+
     /// Requests that were answered must not overtake what went behind them, nor be sent again before it is
     /// known that nothing behind them was executed. Once all of that is settled, the answers are void: true.
     fn begins_anew(&mut self, client: ClientId, shard: ShardId) -> bool {
@@ -244,7 +287,7 @@ impl Engine {
             return false;
         }
         let numbers = self.hold.of_client_and_shard(client, shard);
-        let doubted = |n: &u64| self.hold.get(*n).is_some_and(|h| matches!(h.why, Why::Doubted(_)));
+        let doubted = |n: &u64| self.hold.get(*n).is_some_and(|h| h.why.is_doubt());
         if numbers.iter().any(doubted) {
             return false;
         }
@@ -265,7 +308,7 @@ impl Engine {
     fn expire_one(&mut self, number: u64) {
         let Some(held) = self.hold.get(number) else { return };
         let (client, shard) = (held.owner.client(), held.shard);
-        if matches!(held.why, Why::Doubted(_)) {
+        if held.why.is_doubt() {
             // Nothing proves that it was not executed.
             let pool = held.pool;
             self.pass_doubted_on(number);
@@ -273,6 +316,9 @@ impl Engine {
         }
         if self.clients.get(client).is_some_and(|c| c.roads.get(shard).is_some()) {
             // It waits for the client's own earlier replies, not for a primary.
+            return self.hold.refresh(number, self.now);
+        }
+        if self.waits_for_pause(client, shard) {
             return self.hold.refresh(number, self.now);
         }
         let first = self.hold.of_client_and_shard(client, shard).first().and_then(|n| self.hold.get(*n));
@@ -285,6 +331,15 @@ impl Engine {
             client.session.resent_since = None;
         }
         self.refuse_held(held.owner, held.pool, held.shard, held.since);
+    }
+
+    /// Whether the first of a client's requests to a shard waits for the end of a pause: then all of them do,
+    /// and how long is not the shard's business.
+    fn waits_for_pause(&self, client: ClientId, shard: ShardId) -> bool {
+        self.pauses.any
+            && self.hold.of_client_and_shard(client, shard).first().is_some_and(|number| {
+                self.hold.get(*number).is_some_and(|h| self.is_paused(h.pool, command::row(h.row)))
+            })
     }
 
     /// When the first held request will have been held too long.

@@ -7,6 +7,7 @@ use ketch::internals::resp::{
     Protocol, RequestLimits, RequestScanner, Scanned, Span, array, bulk, command, error, integer, map, null,
     simple,
 };
+use ketch::internals::topology::Digest;
 
 pub(crate) type Request = Vec<Vec<u8>>;
 
@@ -61,6 +62,8 @@ pub(crate) struct Node {
     pub(crate) master: bool,
     pub(crate) mood: Mood,
     pub(crate) data: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Bodies of scripts by their digests.
+    pub(crate) scripts: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// What a node knows of a connection.
@@ -85,6 +88,7 @@ pub(crate) struct Done {
 }
 
 pub(crate) const READONLY: &str = "READONLY You can't write against a read only replica.";
+const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Node {
@@ -103,6 +107,7 @@ impl Node {
             "HELLO" => hello(talk, &request[1], out),
             "CONFIG" => command(out, &["databases", &DATABASES.to_string()]),
             "CLIENT" => error(out, b"ERR unknown subcommand 'NO-EVICT'. Try CLIENT HELP."),
+            "SCRIPT" if self.mood != Mood::Loading => self.script(&request[1..], out),
             _ if self.mood == Mood::Loading => {
                 done.refused = true;
                 error(out, LOADING.as_bytes());
@@ -111,6 +116,16 @@ impl Node {
                 done.refused = true;
                 error(out, READONLY.as_bytes());
             }
+            "EVALSHA" => match self.scripts.get(&request[1]).cloned() {
+                Some(body) => {
+                    check_database(*talk, request);
+                    done.changed = self.run(&body, &request[3..], out);
+                }
+                None => {
+                    done.refused = true;
+                    error(out, NOSCRIPT.as_bytes());
+                }
+            },
             _ => {
                 check_database(*talk, request);
                 done.changed = self.data(*talk, &name, &request[1..], out);
@@ -132,6 +147,33 @@ impl Node {
         integer(out, 1);
     }
 
+    fn script(&mut self, args: &[Vec<u8>], out: &mut Vec<u8>) {
+        if args[0].eq_ignore_ascii_case(b"LOAD") {
+            bulk(out, &self.keep(&args[1]));
+        } else {
+            array(out, 1);
+            integer(out, i64::from(self.scripts.contains_key(&args[1])));
+        }
+    }
+
+    fn keep(&mut self, body: &[u8]) -> Vec<u8> {
+        let digest = Digest::of(body).hex().to_vec();
+        self.scripts.insert(digest.clone(), body.to_vec());
+        digest
+    }
+
+    /// Sets the key; some bodies then lie.
+    fn run(&mut self, body: &[u8], args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
+        self.data.insert(args[0].clone(), args[1].clone());
+        match body {
+            b"forge" => error(out, READONLY.as_bytes()),
+            b"fail" => error(out, b"ERR the script failed after it wrote"),
+            b"deny" => error(out, NOSCRIPT.as_bytes()),
+            _ => simple(out, "OK"),
+        }
+        vec![args[0].clone()]
+    }
+
     fn data(&mut self, talk: Talk, name: &str, args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
         match name {
             "GET" => self.get(talk, &args[0], out),
@@ -140,6 +182,7 @@ impl Node {
                 args.iter().for_each(|key| self.get(talk, key, out));
             }
             "EXISTS" => integer(out, args.iter().filter(|k| self.data.contains_key(*k)).count() as i64),
+            "PFCOUNT" => integer(out, 0),
             "DBSIZE" => integer(out, self.data.len() as i64),
             "SET" => {
                 self.data.insert(args[0].clone(), args[1].clone());
@@ -170,15 +213,10 @@ impl Node {
                 integer(out, number);
                 return vec![args[0].clone()];
             }
-            // EVAL body 1 key value: sets the key; some bodies then lie.
+            // EVAL body 1 key value
             "EVAL" => {
-                self.data.insert(args[2].clone(), args[3].clone());
-                match &args[0][..] {
-                    b"forge" => error(out, READONLY.as_bytes()),
-                    b"fail" => error(out, b"ERR the script failed after it wrote"),
-                    _ => simple(out, "OK"),
-                }
-                return vec![args[2].clone()];
+                self.keep(&args[0]);
+                return self.run(&args[0], &args[2..], out);
             }
             other => panic!("a node was asked {other}"),
         }
@@ -221,10 +259,10 @@ fn check_database(talk: Talk, request: &Request) {
 }
 
 pub(crate) fn is_write(name: &str) -> bool {
-    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL")
+    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA")
 }
 
 /// The engine's own questions.
 pub(crate) fn is_own(name: &str) -> bool {
-    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "HELLO" | "CONFIG")
+    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "SCRIPT" | "HELLO" | "CONFIG")
 }

@@ -50,6 +50,11 @@ impl Engine {
         }
     }
 
+    /// The same for what clients begin with.
+    pub(in crate::engine) fn connect_first(&mut self, pool: PoolId, node: NodeId) {
+        self.connect_shared(pool, node, ProfileId::FIRST);
+    }
+
     /// A shared upstream of that profile is being made, or is being given that database.
     pub(super) fn is_coming(&self, pool: PoolId, node: NodeId, profile: ProfileId) -> bool {
         self.upstreams.iter::<UpstreamId>().any(|(_, u)| {

@@ -14,15 +14,17 @@ mod routes;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::counters::{Counters, NodeCounters};
 use super::profile::{Profile, ProfileId};
+use super::road::Tag;
 use super::scripts::Used;
 use super::upstreams::Lane;
 use crate::base::{NodeId, ShardId, Time, UpstreamId};
 use crate::metrics::Registry;
 use crate::resp::RequestLimits;
-use crate::topology::{Node, Pool};
+use crate::topology::{Node, Pool, PoolFacts, WaitedHere};
 use back_off::BackOff;
 pub(in crate::engine) use back_off::PRIMARY_RETRY;
 use profiles::Known;
@@ -49,6 +51,8 @@ pub(crate) struct PoolState {
     /// Pins that this worker's clients have, or wait for.
     pub(crate) pins: usize,
     pub(crate) scripts: Used,
+    pub(crate) facts: Arc<PoolFacts>,
+    pub(crate) waited: WaitedHere,
 }
 
 /// What a worker has to one node.
@@ -64,6 +68,8 @@ pub(crate) struct Link {
     /// All other upstreams to the node.
     apart: usize,
     back_off: BackOff,
+    /// The process that answered last, as far as is known.
+    pub(in crate::engine) process: Tag,
     /// Told the control plane that it fails, and not yet that it works again.
     pub(in crate::engine) told_failure: bool,
     pub(crate) counters: NodeCounters,
@@ -92,6 +98,8 @@ impl PoolState {
             counters: Counters::new(registry, pool),
             pins: 0,
             scripts: Used::default(),
+            facts: Arc::clone(&pool.facts),
+            waited: pool.facts.waited.worker(),
             limits: RequestLimits {
                 max_request: limits.max_request.as_usize(),
                 max_args: limits.max_args,
@@ -112,6 +120,7 @@ impl Link {
             count: 0,
             apart: 0,
             back_off: BackOff::default(),
+            process: Tag::default(),
             told_failure: false,
             counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
         }
@@ -124,11 +133,11 @@ impl Link {
 
     /// What is ready for a profile.
     pub(crate) fn of(&self, id: ProfileId) -> Option<&Ready> {
-        self.ready.get(id.0 as usize)
+        self.ready.get(usize::from(id.0))
     }
 
     pub(crate) fn of_mut(&mut self, id: ProfileId) -> &mut Ready {
-        let index = id.0 as usize;
+        let index = usize::from(id.0);
         if self.ready.len() <= index {
             self.ready.resize_with(index + 1, Ready::default);
         }
@@ -137,7 +146,7 @@ impl Link {
 
     /// By profile.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ProfileId, &Ready)> {
-        self.ready.iter().enumerate().map(|(i, ready)| (ProfileId(i as u32), ready))
+        self.ready.iter().enumerate().map(|(i, ready)| (ProfileId(i as u16), ready))
     }
 
     /// Upstreams to the node that it does not count.

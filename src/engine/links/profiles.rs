@@ -26,17 +26,17 @@ impl PoolState {
     /// Who serves a shard for a profile.
     #[inline]
     pub(crate) fn routes(&self, id: ProfileId, shard: ShardId) -> &Routes {
-        &self.routes[id.0 as usize * self.believed.len() + usize::from(shard.0)]
+        &self.routes[usize::from(id.0) * self.believed.len() + usize::from(shard.0)]
     }
 
     pub(super) fn routes_mut(&mut self, id: ProfileId, shard: ShardId) -> &mut Routes {
-        &mut self.routes[id.0 as usize * self.believed.len() + usize::from(shard.0)]
+        &mut self.routes[usize::from(id.0) * self.believed.len() + usize::from(shard.0)]
     }
 
     /// Who serves anybody, shard by shard.
     pub(crate) fn all_routes(&self) -> impl Iterator<Item = (ProfileId, &Routes)> {
         let shards = self.believed.len().max(1);
-        self.routes.iter().enumerate().map(move |(i, routes)| (ProfileId((i / shards) as u32), routes))
+        self.routes.iter().enumerate().map(move |(i, routes)| (ProfileId((i / shards) as u16), routes))
     }
 
     /// Whether anybody serves a shard at all.
@@ -46,13 +46,13 @@ impl PoolState {
     }
 
     pub(crate) fn profile(&self, id: ProfileId) -> Profile {
-        self.profiles[id.0 as usize].profile
+        self.profiles[usize::from(id.0)].profile
     }
 
     /// The numbers of all profiles in use.
     pub(super) fn profile_ids(&self) -> Vec<ProfileId> {
         let used = self.profiles.iter().enumerate().filter(|(_, known)| !known.free);
-        used.map(|(i, _)| ProfileId(i as u32)).collect()
+        used.map(|(i, _)| ProfileId(i as u16)).collect()
     }
 
     /// Whether any profile besides the first is known.
@@ -75,31 +75,31 @@ impl PoolState {
             }
             index
         });
-        ProfileId(index as u32)
+        ProfileId(index as u16)
     }
 
     /// A client or a held request has it from now on.
     #[inline]
     pub(crate) fn begin_use(&mut self, id: ProfileId) {
         if id != ProfileId::FIRST {
-            self.profiles[id.0 as usize].users += 1;
+            self.profiles[usize::from(id.0)].users += 1;
         }
     }
 
     #[inline]
     pub(crate) fn end_use(&mut self, id: ProfileId) {
         if id != ProfileId::FIRST {
-            self.profiles[id.0 as usize].users -= 1;
+            self.profiles[usize::from(id.0)].users -= 1;
         }
     }
 
     pub(super) fn is_used(&self, id: ProfileId) -> bool {
-        id == ProfileId::FIRST || self.profiles[id.0 as usize].users > 0
+        id == ProfileId::FIRST || self.profiles[usize::from(id.0)].users > 0
     }
 
     /// Its number may be given to another. No upstream, client or held request has it.
     pub(super) fn forget_profile(&mut self, id: ProfileId) {
         debug_assert!(!self.is_used(id), "a profile that somebody uses");
-        self.profiles[id.0 as usize].free = true;
+        self.profiles[usize::from(id.0)].free = true;
     }
 }

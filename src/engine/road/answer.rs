@@ -65,6 +65,7 @@ impl Engine {
             registry: &self.registry,
             client: local::Client {
                 number: client.number,
+                local: session.local,
                 name: &session.name,
                 authenticated: client.authenticated,
                 protocol: client.profile.protocol,

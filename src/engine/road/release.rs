@@ -190,7 +190,7 @@ impl Engine {
                     }
                 }
                 Err(why) => {
-                    let want = (profile, row.is_read());
+                    let want = (profile, row.any_node());
                     if why == Why::Connecting && !wants.contains(&want) {
                         wants.push(want);
                     }
@@ -250,10 +250,10 @@ impl Engine {
             return self.pin(id, pool, shard, profile, For::Watch);
         }
         if client.watching {
-            return self.choose_watching(id, pool, shard, profile, row.is_read());
+            return self.choose_watching(id, pool, shard, profile, row.any_node());
         }
         let (road, reads) = (client.roads.get(shard), client.reads_behind(own_order, writable));
-        self.choose_now(road, pool, shard, profile, row.is_read(), reads)
+        self.choose_now(road, pool, shard, profile, row.any_node(), reads)
     }
 
     /// Sends what was held, each in its way.

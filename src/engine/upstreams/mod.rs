@@ -19,6 +19,7 @@ use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
 use crate::engine::buffers::BufferPool;
 use crate::engine::counters::UpstreamCounters;
 use crate::engine::profile::{Profile, ProfileId};
+use crate::engine::road::Tag;
 use crate::engine::scripts::Loaded;
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
@@ -98,6 +99,8 @@ pub(crate) struct Upstream {
     pub(crate) profile_id: ProfileId,
     /// It has been asked to select another database, and has not answered: nothing new until then.
     pub(crate) switching: Option<ProfileId>,
+    /// Which process answers here; not known before the handshake is over.
+    pub(crate) tag: Tag,
     pub(crate) state: State,
     pub(crate) out: Replay,
     pub(crate) expected: VecDeque<Expected>,
@@ -152,6 +155,7 @@ impl Upstream {
             profile,
             profile_id: ProfileId::FIRST,
             switching: None,
+            tag: Tag::default(),
             state: State::Connecting,
             out: Replay::default(),
             expected: VecDeque::new(),

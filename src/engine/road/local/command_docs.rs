@@ -2,7 +2,7 @@
 //! and arguments are not in the table, and so not told.
 
 use crate::command::{Known, Row, find_name, subcommands};
-use crate::resp::{self, Protocol, bulk};
+use crate::resp::{Protocol, bulk, map};
 
 use super::{Answer, Args, Context, Effect, command_cmd};
 
@@ -10,16 +10,16 @@ use super::{Answer, Args, Context, Effect, command_cmd};
 pub(super) fn docs<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
     let named = || args.from(2).iter().filter_map(find_name).filter(|row| row.known != Known::Sentinel);
     if args.len() == 2 {
-        map(out, cx.client.protocol, command_cmd::listed().count(), command_cmd::listed());
+        each(out, cx.client.protocol, command_cmd::listed().count(), command_cmd::listed());
     } else {
-        map(out, cx.client.protocol, named().count(), named());
+        each(out, cx.client.protocol, named().count(), named());
     }
     Ok(Effect::None)
 }
 
 /// Names and what is told of each.
-fn map(out: &mut Vec<u8>, protocol: Protocol, len: usize, rows: impl Iterator<Item = &'static Row>) {
-    resp::map(out, protocol, len);
+fn each(out: &mut Vec<u8>, protocol: Protocol, len: usize, rows: impl Iterator<Item = &'static Row>) {
+    map(out, protocol, len);
     for row in rows {
         bulk(out, row.name.as_bytes());
         about(out, protocol, row);
@@ -35,14 +35,14 @@ fn about(out: &mut Vec<u8>, protocol: Protocol, row: &Row) {
     ];
     let told = || facts.iter().filter(|(_, text)| !text.is_empty());
     let parts = subcommands(row).count();
-    resp::map(out, protocol, told().count() + usize::from(parts > 0));
+    map(out, protocol, told().count() + usize::from(parts > 0));
     for (name, text) in told() {
         bulk(out, name.as_bytes());
         bulk(out, text.as_bytes());
     }
     if parts > 0 {
         bulk(out, b"subcommands");
-        map(out, protocol, parts, subcommands(row));
+        each(out, protocol, parts, subcommands(row));
     }
 }
 

@@ -1,4 +1,4 @@
-//! One row of the command table as COMMAND INFO prints it.
+//! One row of the command table as COMMAND INFO prints it: maps and sets, which are arrays in RESP2.
 
 use crate::command::{Begin, Find, KeySpec, Row, classic_range, subcommands};
 use crate::resp::{Protocol, array, bulk, integer as number, map, set, simple};

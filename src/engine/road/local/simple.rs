@@ -1,5 +1,6 @@
 //! Answers of one line: PING, ECHO, QUIT, SELECT, RESET, TIME, LOLWUT.
 
+use crate::engine::profile::Profile;
 use crate::resp::{array, bulk, simple, verbatim};
 
 use super::refusal::Refusal;
@@ -30,7 +31,7 @@ pub(super) fn select<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) ->
     let db = integer(args.get(1)).ok_or(Refusal::NotANumber)?;
     let db = i32::try_from(db).map_err(|_| Refusal::NotAnInt)?;
     let db = u32::try_from(db).map_err(|_| Refusal::BadDatabase)?;
-    if databases(cx).is_some_and(|number| db >= number) {
+    if db >= databases(cx).unwrap_or(Profile::DATABASES).min(Profile::DATABASES) {
         return Err(Refusal::BadDatabase);
     }
     ok(out);
@@ -59,7 +60,11 @@ pub(super) fn time<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
 
 const BOAT: &str = "      |\\\n  |\\  | \\\n  | \\ |  \\\n  |__\\|___\\\n__|___|______\n\\__________/\n";
 
-pub(super) fn lolwut<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
+/// LOLWUT [VERSION version [argument …]]: the same boat for every version.
+pub(super) fn lolwut<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
+    if args.len() > 2 && args.is(1, "VERSION") && integer(args.get(2)).is_none() {
+        return Err(Refusal::NotANumber);
+    }
     let text = format!("{BOAT}Ketch ver. {}\n", env!("CARGO_PKG_VERSION"));
     verbatim(out, cx.client.protocol, text.as_bytes());
     Ok(Effect::None)
@@ -93,7 +98,11 @@ mod tests {
             "-ERR This instance has cluster support",
             "no_cluster",
         );
-        assert!(fixture.ask(Local::Lolwut, "LOLWUT").0.contains("Ketch ver. "));
+        for request in ["LOLWUT", "LOLWUT VERSION 5 1 1 1", "LOLWUT VERSION", "LOLWUT 5"] {
+            assert!(fixture.ask(Local::Lolwut, request).0.contains("Ketch ver. "), "{request}");
+        }
+        let text = "-ERR value is not an integer or out of range\r\n";
+        fixture.check_error(Local::Lolwut, "LOLWUT VERSION x", text, "syntax");
     }
 
     #[test]

@@ -393,6 +393,7 @@ pub enum Local {
     Hello,
     Select,
     Reset,
+    Monitor,
     ClientSetname,
     ClientGetname,
     ClientSetinfo,

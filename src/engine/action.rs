@@ -59,6 +59,8 @@ pub enum CloseReason {
     Protocol,
     /// The client did not read its replies and passed `output_limit`.
     OutputLimit,
+    /// The client watches what others say, did not read it and passed `output_limit`.
+    SlowMonitor,
     /// Others waited behind this client's large reply longer than `stall_limit`.
     Stalled,
     /// A reply was cut after its first bytes had gone to the client.
@@ -98,6 +100,7 @@ impl CloseReason {
             CloseReason::Lost => "lost",
             CloseReason::Protocol => "protocol",
             CloseReason::OutputLimit => "output_limit",
+            CloseReason::SlowMonitor => "slow_monitor",
             CloseReason::Stalled => "stalled",
             CloseReason::ReplyCut => "reply_cut",
             CloseReason::Idle => "idle",

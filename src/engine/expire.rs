@@ -159,7 +159,8 @@ impl Engine {
         let reason = |c: &Client| {
             let pool = self.topology.pool(c.pool);
             let (timeouts, limit) = (&pool.config.timeouts, pool.client_idle());
-            let idle = limit > Duration::ZERO && c.settled() && now.since(c.session.last) >= limit;
+            let listens = c.session.monitor.is_some();
+            let idle = limit > Duration::ZERO && c.settled() && !listens && now.since(c.session.last) >= limit;
             let late = !c.authenticated && now.since(c.session.opened) >= timeouts.handshake;
             match () {
                 () if late => Some(CloseReason::Handshake),

@@ -26,7 +26,6 @@ pub(super) const CONNECTION_STATE: &str =
     "it is about the state of one connection, and connections are shared";
 pub(super) const WAITING: &str =
     "it counts the replicas of one connection's writes, and connections are shared";
-pub(super) const MONITOR: &str = "it turns a connection into a stream; use it on a node directly";
 
 // Never forwarded.
 pub(super) const DEBUGGER: &str =

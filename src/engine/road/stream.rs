@@ -35,6 +35,7 @@ impl Engine {
         let Found::Row(row) = command::find(bytes, &self.args) else { return false };
         let streams = authenticated
             && !client.in_multi
+            && client.session.monitor.is_none()
             && row.handling == Handling::Forward
             && row.arity_fits(pending.args)
             && (row.is_read() || route != Route::Replica)
@@ -53,6 +54,9 @@ impl Engine {
             to: StreamTo::Waiting,
             since: self.now,
         };
+        if self.monitored {
+            self.show_streamed(id, bytes, pending.len, pending.args.saturating_sub(pending.arg + 1));
+        }
         let Some(client) = self.clients.get_mut(id) else { return false };
         client.stream = Some(Box::new(stream));
         client.pause.set(Pause::STREAM);

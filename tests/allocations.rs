@@ -76,7 +76,7 @@ impl Bench {
         for id in &upstreams {
             engine.upstream_opened(*id);
             engine.wrote(Party::Upstream(*id), engine.output(Party::Upstream(*id)).len());
-            engine.upstream_bytes(*id, b"+OK\r\n*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
+            engine.upstream_bytes(*id, b"+OK\r\n$0\r\n\r\n*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
         }
         while engine.next_action().is_some() {}
         let client = engine.client_opened(ListenerId(0), SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9));
@@ -116,7 +116,7 @@ fn topology() -> Topology {
     let address = Address::new("127.0.0.1", 6379);
     let pool = PoolConfig {
         name: "main".into(),
-        listeners: vec![ListenerConfig { address, route: Route::Auto, reads: None }],
+        listeners: vec![ListenerConfig { address, announce: None, route: Route::Auto, reads: None }],
         source: SourceConfig::Static,
         shards: (0..SHARDS).map(shard).collect(),
         hash: "fnv1a_64".into(),

@@ -206,8 +206,11 @@ fn another_name(name: &'static str, known: &Row, subcommands: usize) -> Draft {
         known.handling,
         Handling::Forward | Handling::Split(_) | Handling::EachShard | Handling::Scan
     );
-    // The keys that its patterns name are looked for by the command's name.
-    let forwarded = forwarded && known.finder != Finder::SortOptions && known.script.is_none();
+    // What blocks, and the keys that patterns name, are looked for by the command's own name.
+    let forwarded = forwarded
+        && !known.flags.contains(Flags::BLOCKING)
+        && known.finder != Finder::SortOptions
+        && known.script.is_none();
     let handling = if forwarded { known.handling } else { Handling::Refused(ANOTHER_NAME) };
     let subcommands = subcommands as u16;
     let row = Row { name, handling, subcommands, parent: None, keys: &[], ..*known };

@@ -169,7 +169,7 @@ fn what_is_not_there_yet_and_what_is_never_forwarded_says_so_and_the_client_stay
         &["BLMPOP", "0", "1", "k", "LEFT"],
         &["XREAD", "BLOCK", "0", "STREAMS", "k", "$"],
         &["MONITOR"],
-        &["CLIENT", "LIST"],
+        &["CLIENT", "TRACKING", "ON"],
         &["SHUTDOWN"],
         &["SHUTDOWN", "NOSAVE"],
         &["DEBUG", "SLEEP", "1"],
@@ -181,7 +181,7 @@ fn what_is_not_there_yet_and_what_is_never_forwarded_says_so_and_the_client_stay
         &["MODULE", "LOAD", "/x"],
         &["CONFIG", "REWRITE"],
         &["ACL", "SETUSER", "x"],
-        &["SENTINEL", "MASTERS"],
+        &["SENTINEL", "FAILOVER", "x"],
         &["REPLCONF", "ACK", "0"],
     ] {
         let reply = client.ask(request).unwrap();

@@ -21,6 +21,7 @@ mod pin;
 mod release;
 mod scan;
 mod script;
+mod slow;
 mod split;
 mod stream;
 mod transaction;
@@ -199,7 +200,7 @@ impl Engine {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
         let (pool, authenticated, in_multi) = (client.pool, client.authenticated, client.in_multi);
         let found = match command::find(request, &self.args) {
-            Found::Unknown => self.find_learned(pool, request),
+            Found::Unknown => self.find_learned(id, request),
             found => found,
         };
         if let Some(client) = self.clients.get_mut(id) {
@@ -230,7 +231,9 @@ impl Engine {
                 _ => self.refuse(id, ErrorReply::Arity { command: row.name }),
             };
         }
-        if let Some(script) = row.script {
+        if let Some(script) = row.script
+            && !self.may_not_write(id, row)
+        {
             self.note_script(pool, script, request);
         }
         let flow = match row.handling {

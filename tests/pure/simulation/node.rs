@@ -8,6 +8,8 @@ use ketch::internals::resp::{
 };
 use ketch::internals::topology::Digest;
 
+use super::connection::push;
+
 pub(crate) type Request = Vec<Vec<u8>>;
 
 const LIMITS: RequestLimits =
@@ -69,12 +71,15 @@ pub(crate) struct Node {
     pub(crate) history: u64,
     /// Bodies of scripts by their digests.
     pub(crate) scripts: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// How often each key was changed.
+    pub(crate) versions: BTreeMap<Vec<u8>, u64>,
 }
 
 /// Of each node's hash table.
 const BUCKETS: u64 = 32;
 
 /// What a node did with a request.
+#[derive(Default)]
 pub(crate) struct Done {
     pub(crate) reply: Vec<u8>,
     /// It was refused as not executed.
@@ -91,7 +96,7 @@ const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Node {
     pub(crate) fn execute(&mut self, request: &Request) -> Done {
-        let mut done = Done { reply: Vec::new(), refused: false, role: None, changed: Vec::new() };
+        let mut done = Done::default();
         let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
         let out = &mut done.reply;
         match name.as_str() {
@@ -113,7 +118,7 @@ impl Node {
                 error(out, READONLY.as_bytes());
             }
             "EVALSHA" => match self.scripts.get(&request[1]).cloned() {
-                Some(body) => done.changed = self.run(&body, &request[3..], out),
+                Some(body) => done.changed = self.run_body(&body, &request[3..], out),
                 None => {
                     done.refused = true;
                     error(out, NOSCRIPT.as_bytes());
@@ -132,6 +137,14 @@ impl Node {
             "# Server\r\nrun_id:{:040x}\r\n# Replication\r\nrole:{role}\r\nmaster_replid:{:040x}\r\n{own}:{}\r\n",
             self.seed, self.history, self.offset
         )
+    }
+
+    /// What it does with a request that it has taken.
+    pub(crate) fn run(&mut self, request: &Request) -> Done {
+        let mut done = Done::default();
+        let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
+        done.changed = self.data(&name, &request[1..], &mut done.reply);
+        done
     }
 
     fn role(&self, out: &mut Vec<u8>) {
@@ -163,7 +176,7 @@ impl Node {
     }
 
     /// Sets the key; some bodies then lie.
-    fn run(&mut self, body: &[u8], args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    fn run_body(&mut self, body: &[u8], args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
         self.data.insert(args[0].clone(), args[1].clone());
         match body {
             b"forge" => error(out, READONLY.as_bytes()),
@@ -212,6 +225,10 @@ impl Node {
                 integer(out, value.len() as i64);
                 return vec![args[0].clone()];
             }
+            "RPUSH" => {
+                push(self, &args[0], &args[1], out);
+                return vec![args[0].clone()];
+            }
             "INCR" => {
                 let value = self.data.entry(args[0].clone()).or_default();
                 let number = String::from_utf8_lossy(value).parse().unwrap_or(0) + 1;
@@ -222,7 +239,7 @@ impl Node {
             // EVAL body 1 key value
             "EVAL" => {
                 self.keep(&args[0]);
-                return self.run(&args[0], &args[2..], out);
+                return self.run_body(&args[0], &args[2..], out);
             }
             other => panic!("a node was asked {other}"),
         }
@@ -255,10 +272,10 @@ impl Node {
 }
 
 pub(crate) fn is_write(name: &str) -> bool {
-    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA")
+    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA" | "RPUSH" | "BLPOP")
 }
 
 /// The engine's own questions.
 pub(crate) fn is_own(name: &str) -> bool {
-    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "INFO" | "SCRIPT")
+    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "INFO" | "SCRIPT" | "UNWATCH")
 }

@@ -26,7 +26,7 @@ pub use keys::{KeyError, keys, keys_and_flags};
 pub use options::{blocks, key_patterns};
 pub use reply_policy::{concat, join, places};
 pub use row::{
-    Begin, Find, Finder, Flags, Group, Handling, KeyFlags, KeySpec, Known, Local, ReplyPolicy, RequestPolicy,
-    Row, RowId, Split, classic_range, subcommands,
+    Begin, Find, Finder, Flags, Group, Handling, KeyFlags, KeySpec, Known, Local, PubSub, ReplyPolicy,
+    RequestPolicy, Row, RowId, Split, Topic, classic_range, subcommands,
 };
 pub use table::{row, rows};

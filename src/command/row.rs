@@ -316,11 +316,35 @@ pub enum Handling {
     EachShard,
     /// Answered by Ketch itself.
     Local(Local),
+    /// About messages and who gets them.
+    PubSub(PubSub),
     /// Promised, and not there yet: it would block, pin or change the state of a shared upstream, or
     /// concerns the whole pool. The reason ends an error reply.
     Later(&'static str),
     /// Never forwarded: the reason, and what to use instead.
     Refused(&'static str),
+}
+
+/// What a command does with messages, or with who gets them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PubSub {
+    Subscribe(Topic),
+    Unsubscribe(Topic),
+    Publish(Topic),
+    /// Lists what somebody is subscribed to.
+    Channels,
+    /// Counts the subscribers of each that is given.
+    NumSub(Topic),
+    /// Counts the different patterns.
+    NumPat,
+}
+
+/// What a client can be subscribed to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Topic {
+    Channel,
+    Pattern,
+    ShardChannel,
 }
 
 /// The commands that can be split by shard and put together again.

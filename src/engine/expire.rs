@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::Engine;
 use super::action::CloseReason;
 use super::clients::Client;
-use super::upstreams::{State, Step, Upstream};
+use super::upstreams::{Lane, State, Step, Upstream};
 use crate::base::{ClientId, Time, UpstreamId};
 use crate::config::PoolConfig;
 
@@ -28,6 +28,7 @@ impl Engine {
             self.expire_streams();
         }
         self.retry_links();
+        self.expire_feeds();
         self.expire_idle();
     }
 
@@ -97,7 +98,13 @@ impl Engine {
         let owed_since = upstream.waits.oldest()?;
         let pool = self.topology.pool(upstream.pool);
         let answered = pool.node(upstream.node).map_or(Time::ZERO, |n| n.facts.last_answer());
-        Some(owed_since.max(upstream.last_byte).max(answered) + pool.config.timeouts.dead_after)
+        let (heard, timeouts) = (owed_since.max(upstream.last_byte), &pool.config.timeouts);
+        let silent = heard.max(answered) + timeouts.dead_after;
+        if upstream.lane == Lane::Subscriber {
+            // Its messages would be lost unnoticed, however well the node answers elsewhere.
+            return Some(silent.min(heard + timeouts.dead_after.max(timeouts.request)));
+        }
+        Some(silent)
     }
 
     /// When `expire` has something to do.
@@ -118,7 +125,7 @@ impl Engine {
         });
         let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + STREAM_SWEEP);
         let idle = self.idle_sweep();
-        upstreams.chain(self.next_held_expiry()).chain(self.next_retry()).chain(sweep).chain(idle).min()
+        upstreams.chain(self.next_held_expiry()).chain(self.next_retry()).chain(sweep).chain(idle).chain(self.feeds_due()).min()
     }
 
     fn idle_sweep(&self) -> Option<Time> {
@@ -137,7 +144,7 @@ impl Engine {
         let reason = |c: &Client| {
             let timeouts = &self.topology.pool(c.pool).config.timeouts;
             let limit = timeouts.client_idle;
-            let idle = limit > Duration::ZERO && c.settled() && now.since(c.session.last) >= limit;
+            let idle = limit > Duration::ZERO && c.settled() && !c.subscribed && now.since(c.session.last) >= limit;
             let late = !c.authenticated && now.since(c.session.opened) >= timeouts.handshake;
             match () {
                 () if late => Some(CloseReason::Handshake),

@@ -22,6 +22,7 @@ impl Engine {
         for id in self.upstreams_of(pool.id, node) {
             let Some(upstream) = self.upstreams.get_mut(id) else { continue };
             if upstream.is_ready()
+                && upstream.lane != Lane::Subscriber
                 && !upstream.may_write()
                 && upstream.ask_role_at.is_none()
                 && !upstream.asks_role()
@@ -55,7 +56,7 @@ impl Engine {
     }
 
     /// Asks a node something on the engine's own behalf.
-    pub(super) fn ask(&mut self, id: UpstreamId, step: Step, words: &[&str]) {
+    pub(super) fn ask<W: AsRef<[u8]>>(&mut self, id: UpstreamId, step: Step, words: &[W]) {
         let mut request = core::mem::take(&mut self.scratch);
         request.clear();
         resp::command(&mut request, words);
@@ -77,7 +78,8 @@ impl Engine {
     pub(super) fn own_answer(&mut self, id: UpstreamId, step: Step, reply: &[u8]) {
         let failed = reply.first() == Some(&b'-');
         match step {
-            Step::NoEvict => {}
+            Step::NoEvict | Step::Ping | Step::Subscription => {}
+            Step::CaughtUp => self.caught_up(id),
             // A node that has no place left says so to the first thing that it is asked.
             Step::Auth | Step::Hello | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
                 self.refused(id, NodeFailure::Connect);
@@ -111,7 +113,9 @@ impl Engine {
             upstream.state = State::Ready { primary };
         }
         let believed = self.topology.pool(pool).shard(shard).primary == Some(node);
-        upstream.ask_role_at = (believed && !primary).then(|| now + PRIMARY_RETRY);
+        // A subscriber upstream follows what is believed: its node's role is nothing to it.
+        let asks_again = believed && !primary && upstream.lane != Lane::Subscriber;
+        upstream.ask_role_at = asks_again.then(|| now + PRIMARY_RETRY);
         if changed {
             self.actions.push_back(Action::Report(Observation::RoleSeen { pool, node, role }));
         }
@@ -142,6 +146,7 @@ impl Engine {
                 link.bulk.push(id);
                 self.wake_streams();
             }
+            Lane::Subscriber => return self.feed_ready(id),
         }
         self.reroute(pool, shard);
     }

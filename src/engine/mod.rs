@@ -202,6 +202,7 @@ impl Engine {
             route,
             reads,
             authenticated: pool.config.users.is_empty(),
+            subscribed: false,
             eof: false,
             reading: true,
             runnable: false,

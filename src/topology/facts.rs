@@ -4,6 +4,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use super::subscribers::{Feeds, Subscribers};
 use crate::base::{Epoch, Time};
 
 /// About one node. Lives as long as any topology that names it.
@@ -32,6 +33,7 @@ pub struct PoolFacts {
     pub rejected: AtomicU64,
     /// Requests held now, over all workers; each worker adds and takes its own.
     pub held: AtomicUsize,
+    pub subscribers: Subscribers,
 }
 
 /// About one shard.
@@ -39,6 +41,8 @@ pub struct PoolFacts {
 pub struct ShardFacts {
     /// Times that another primary was believed; counted by the control loop.
     pub failovers: AtomicU64,
+    /// Where the workers' subscriptions are.
+    pub feeds: Feeds,
 }
 
 impl PoolFacts {

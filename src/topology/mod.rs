@@ -7,6 +7,7 @@
 mod facts;
 mod observation;
 mod publish;
+mod subscribers;
 #[cfg(test)]
 mod sample;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use facts::{NodeFacts, PoolFacts, ProcessFacts, ShardFacts, WorkerFacts};
 pub use observation::{NodeFailure, Observation, SeenRole, SentinelView};
+pub use subscribers::{FeedFacts, Feeds, Subscribed, Subscribers};
 pub use publish::{Publisher, Reader, Wake, publisher};
 
 use crate::base::{Address, Epoch, ListenerId, NodeId, PoolId, ShardId, Time};

@@ -5,7 +5,7 @@
 //! All of it runs in the compiler: a row with a tip that nobody knows does not compile.
 
 use crate::command::row::{Begin, Find, Group, Handling, KeySpec, ReplyPolicy, RequestPolicy, RowId};
-pub(super) use crate::command::row::{Count, Finder, Flags, KeyFlags, Known, Local, Row, Split};
+pub(super) use crate::command::row::{Count, Finder, Flags, KeyFlags, Known, Local, PubSub, Row, Split, Topic};
 
 macro_rules! words {
     ($type:ident: $($name:ident)*) => {
@@ -22,8 +22,6 @@ pub(super) const BLOCKING_COMMAND: &str =
     "it would hold up everybody on a shared connection; use its form that does not block";
 pub(super) const TRANSACTION: &str =
     "a transaction needs a connection of its own; use a script whose keys are on one shard";
-pub(super) const PUB_SUB: &str =
-    "publishing and subscribing need connections of their own; use a node directly";
 pub(super) const WHOLE_POOL: &str = "it concerns the keys of all shards; ask each node directly";
 pub(super) const EVERY_NODE: &str = "it concerns every node; load scripts on each node, or use EVAL";
 pub(super) const CONNECTION_STATE: &str =
@@ -136,6 +134,11 @@ impl Row {
 
     pub(super) const fn local(mut self, local: Local) -> Row {
         self.handling = Handling::Local(local);
+        self
+    }
+
+    pub(super) const fn pubsub(mut self, does: PubSub) -> Row {
+        self.handling = Handling::PubSub(does);
         self
     }
 

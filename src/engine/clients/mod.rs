@@ -2,6 +2,7 @@
 
 pub(crate) mod replies;
 mod roads;
+pub(crate) mod subscriber;
 
 use core::net::SocketAddr;
 
@@ -11,6 +12,7 @@ use crate::base::{ListenerId, PoolId, ShardId, Time};
 use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, RequestTail, Span};
 use replies::Replies;
+use subscriber::Subscriber;
 pub(crate) use roads::Roads;
 
 /// A client that has this much output unread is not parsed and not read until half of it has gone.
@@ -37,6 +39,8 @@ impl Pause {
     pub(crate) const STREAM: Pause = Pause(16);
     /// It will be closed once it has been given what it is owed.
     pub(crate) const CLOSING: Pause = Pause(32);
+    /// It goes on when it is owed nothing: a request about subscriptions waits for that, or for nodes.
+    pub(crate) const SETTLE: Pause = Pause(64);
 
     pub(crate) fn any(self) -> bool {
         self.0 != 0
@@ -77,6 +81,8 @@ pub(crate) struct Client {
     pub(crate) route: Route,
     pub(crate) reads: ReadPolicy,
     pub(crate) authenticated: bool,
+    /// It has subscriptions.
+    pub(crate) subscribed: bool,
     /// It closed its side: it is given what it is owed, then closed.
     pub(crate) eof: bool,
     /// The driver reads from it.
@@ -106,6 +112,7 @@ pub(crate) struct Session {
     pub(crate) resent_since: Option<Time>,
     /// It is being closed for what it sent.
     pub(crate) protocol_error: bool,
+    pub(crate) subscriber: Option<Box<Subscriber>>,
 }
 
 impl Session {
@@ -120,6 +127,7 @@ impl Session {
             user: None,
             resent_since: None,
             protocol_error: false,
+            subscriber: None,
         }
     }
 }

@@ -57,7 +57,8 @@ impl Engine {
         let (limit, within) = (snapshot.config.limits.max_upstreams, snapshot.config.timeouts.connect);
         let link = self.pools[usize::from(pool.0)].links.get(&node)?;
         // Streams and slow readers of large replies must leave room for everybody's upstream.
-        let room = if lane == Lane::Shared && link.shared.is_none() { limit + RESERVED } else { limit };
+        let for_all = lane == Lane::Subscriber || (lane == Lane::Shared && link.shared.is_none());
+        let room = if for_all { limit + RESERVED } else { limit };
         if link.count >= room {
             self.close_spare(pool, node, lane);
         }
@@ -89,6 +90,7 @@ impl Engine {
         let idle = match lane {
             Lane::Shared => link.bulk.pop(),
             Lane::Bulk => link.spare.pop(),
+            Lane::Subscriber => link.spare.pop().or_else(|| link.bulk.pop()),
         };
         if let Some(id) = idle {
             self.lose(id, CloseReason::Spare);
@@ -152,6 +154,9 @@ impl Engine {
         self.release(pool, shard);
         if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
             self.connect_shared(pool, node);
+        }
+        if upstream.lane == Lane::Subscriber {
+            self.feed_ended(id, pool, shard);
         }
     }
 

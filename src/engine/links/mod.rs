@@ -14,6 +14,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::counters::{Counters, NodeCounters};
+use super::road::pubsub::Subscriptions;
 use crate::base::{NodeId, ShardId, UpstreamId};
 use crate::metrics::Registry;
 use crate::resp::RequestLimits;
@@ -35,6 +36,7 @@ pub(crate) struct PoolState {
     pub(crate) links: BTreeMap<NodeId, Link>,
     pub(crate) counters: Counters,
     pub(crate) limits: RequestLimits,
+    pub(crate) subscriptions: Subscriptions,
 }
 
 /// What a worker has to one node.
@@ -67,6 +69,7 @@ impl PoolState {
                 max_inline: limits.max_inline.as_usize(),
                 max_bulk: limits.max_request.as_usize(),
             },
+            subscriptions: Subscriptions::new(pool),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::SPARE;
 use crate::base::{NodeId, PoolId, ShardId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::CloseReason;
+use crate::engine::road::pubsub::SubscribedFirst;
 use crate::engine::upstreams::{Lane, State, Upstream};
 use crate::topology::{Health, Node, NodeState, Role};
 
@@ -16,6 +17,9 @@ pub(crate) struct Routes {
     pub(crate) replicas: Vec<UpstreamId>,
     /// The primary that was believed last, also while none is.
     pub(super) believed: Option<NodeId>,
+    /// Writes wait until everybody's subscriptions are on the primary.
+    pub(crate) subscribing: bool,
+    pub(crate) first: SubscribedFirst,
 }
 
 impl Engine {
@@ -34,6 +38,7 @@ impl Engine {
         let routes = &mut state.routes[usize::from(shard.0)];
         routes.primary = primary;
         routes.replicas = replicas;
+        self.subscribe_first(pool, shard);
     }
 
     /// Nothing new is put on this upstream.
@@ -77,6 +82,7 @@ impl Engine {
             }
             Lane::Shared => &mut link.spare,
             Lane::Bulk => &mut link.bulk,
+            Lane::Subscriber => return,
         };
         if spare.len() < SPARE {
             spare.push(id);

@@ -26,6 +26,8 @@ pub(crate) enum ErrorReply<'a> {
     Refused { command: &'a str, why: &'a str },
     Keys { text: &'a str },
     GatherLimit { pool: &'a str, limit: crate::base::ByteSize },
+    Subscribed { command: &'a str },
+    TooManySubscriptions,
 }
 
 impl ErrorReply<'_> {
@@ -47,6 +49,8 @@ impl ErrorReply<'_> {
             ErrorReply::Refused { .. } => "refused",
             ErrorReply::Keys { .. } => "keys",
             ErrorReply::GatherLimit { .. } => "gather_limit",
+            ErrorReply::Subscribed { .. } => "subscribed",
+            ErrorReply::TooManySubscriptions => "max_subscriptions",
         }
     }
 
@@ -124,6 +128,15 @@ impl Display for ErrorReply<'_> {
             }
             ErrorReply::Refused { command, why } => write!(f, "ERR '{command}' is never forwarded: {why}"),
             ErrorReply::Keys { text } => f.write_str(text),
+            ErrorReply::Subscribed { command } => write!(
+                f,
+                "ERR Can't execute '{command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+                 allowed in this context"
+            ),
+            ErrorReply::TooManySubscriptions => f.write_str(
+                "ERR max subscriptions of one client reached (64MiB of names): subscribe to patterns, or use more \
+                 connections",
+            ),
             ErrorReply::GatherLimit { pool, limit } => {
                 write!(
                     f,

@@ -3,6 +3,7 @@
 //! A gather keeps the part replies in one arena and lives in a slab whose entries are used again: a
 //! split of a few keys allocates nothing once the worker is warm.
 
+use super::pubsub::Question;
 use crate::base::ClientId;
 use crate::engine::clients::replies::Seq;
 use crate::engine::slab::Slab;
@@ -24,6 +25,8 @@ pub(crate) enum Join {
     Sum,
     /// The first reply, if all agree that it worked (MSET, FLUSHDB).
     AllSucceeded,
+    /// About subscribers: put together where they are counted.
+    Subscribers(Question),
 }
 
 pub(crate) struct Gather {
@@ -43,6 +46,8 @@ struct Memory {
     arena: Vec<u8>,
     /// For `Join::Elements`: the part that each key went to, in the order of the keys.
     order: Vec<u16>,
+    /// The channel that a message was published to.
+    subject: Vec<u8>,
 }
 
 /// Gathers whose memory is kept for the next ones.
@@ -105,6 +110,8 @@ impl Memory {
     fn clear(&mut self) {
         self.parts.clear();
         self.order.clear();
+        self.subject.clear();
+        self.subject.shrink_to(KEPT_ARENA);
         self.arena.clear();
         self.arena.shrink_to(KEPT_ARENA);
     }
@@ -114,6 +121,24 @@ impl Gather {
     /// For `Join::Elements`: the next key went to `part`.
     pub(crate) fn key_of(&mut self, part: u16) {
         self.memory.order.push(part);
+    }
+
+    /// What the request is about, where the reply does not tell.
+    pub(crate) fn about(&mut self, subject: &[u8]) {
+        self.memory.subject.extend_from_slice(subject);
+    }
+
+    pub(crate) fn subject(&self) -> &[u8] {
+        &self.memory.subject
+    }
+
+    pub(crate) fn order(&self) -> &[u16] {
+        &self.memory.order
+    }
+
+    /// Who puts the parts together, if it is not this file.
+    pub(crate) fn question(&self) -> Option<Question> {
+        if let Join::Subscribers(question) = self.join { Some(question) } else { None }
     }
 
     /// Bytes gathered so far.
@@ -131,7 +156,7 @@ impl Gather {
         self.missing == 0
     }
 
-    fn replies(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn replies(&self) -> impl Iterator<Item = &[u8]> {
         self.memory
             .parts
             .iter()
@@ -156,6 +181,8 @@ impl Gather {
                 }
             }
             Join::Elements => self.elements(out),
+            // Only its errors are told here.
+            Join::Subscribers(_) => {}
         }
     }
 

@@ -13,6 +13,7 @@ mod hold;
 mod judge;
 mod large;
 mod local;
+pub(crate) mod pubsub;
 mod release;
 mod split;
 mod stream;
@@ -186,7 +187,7 @@ impl Engine {
     /// Classify: what is it, and may this client say it?
     fn request(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
-        let (pool, authenticated) = (client.pool, client.authenticated);
+        let (pool, authenticated, subscribed) = (client.pool, client.authenticated, client.subscribed);
         let row = match command::find(request, &self.args) {
             Found::Row(row) => row,
             Found::Unknown if is_http(self.args.first().map_or(&[], |a| a.of(request))) => {
@@ -209,11 +210,15 @@ impl Engine {
         if !row.arity_fits(self.args.len()) {
             return self.refuse(id, ErrorReply::Arity { command: row.name });
         }
+        if subscribed && let Some(flow) = self.while_subscribed(id, row, request) {
+            return flow;
+        }
         let flow = match row.handling {
             Handling::Forward => self.forward(id, pool, row, request),
             Handling::Split(split) => self.split(id, pool, row, split, request),
             Handling::EachShard => self.each_shard(id, pool, row, request),
             Handling::Local(local) => self.answer(id, local, request),
+            Handling::PubSub(does) => self.pubsub(id, pool, row, does, request),
             Handling::Later(why) => self.refuse(id, ErrorReply::Later { command: row.name, why }),
             Handling::Refused(why) => self.refuse(id, ErrorReply::Refused { command: row.name, why }),
         };
@@ -367,6 +372,7 @@ impl Engine {
                     // A replica may say that it is a master long before, or without, being believed.
                     && (is_read || (u.may_write() && gate == Gate::Open && believed.primary == Some(u.node)))
             });
+            let fits = fits && (is_read || !self.pools[usize::from(pool.0)].routes[usize::from(shard.0)].subscribing);
             return if fits { Ok(road) } else { Err(Why::RoadBusy) };
         }
         let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
@@ -386,6 +392,7 @@ impl Engine {
         };
         match (gate, upstream) {
             (Gate::Held { reason, .. }, _) if !is_read => Err(Why::Shard(reason)),
+            _ if !is_read && routes.subscribing => Err(Why::Connecting),
             (_, Some(id)) if is_read || self.upstreams.get(id).is_some_and(|u| u.may_write()) => Ok(id),
             (Gate::Held { reason, .. }, None) => Err(Why::Shard(reason)),
             _ if believed.primary.is_none() => Err(Why::Shard(HoldReason::NoPrimary)),

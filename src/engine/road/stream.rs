@@ -34,6 +34,7 @@ impl Engine {
         let (pool, route, authenticated) = (client.pool, client.route, client.authenticated);
         let Found::Row(row) = command::find(bytes, &self.args) else { return false };
         let streams = authenticated
+            && !client.subscribed
             && row.handling == Handling::Forward
             && row.arity_fits(pending.args)
             && (row.is_read() || route != Route::Replica)
@@ -127,7 +128,9 @@ impl Engine {
     /// A ready upstream of the bulk lane to the shard's primary; if there is none, one is made.
     fn bulk_upstream(&mut self, pool: PoolId, shard: ShardId, row: RowId) -> Option<UpstreamId> {
         let snapshot = Arc::clone(self.topology.pool(pool));
-        if !snapshot.shard(shard).writable() && !command::row(row).is_read() {
+        let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
+        let writable = snapshot.shard(shard).writable() && !routes.subscribing;
+        if !writable && !command::row(row).is_read() {
             return None;
         }
         let node = snapshot.primary(shard)?.id;

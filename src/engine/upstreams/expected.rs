@@ -33,6 +33,12 @@ pub(crate) enum Step {
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,
+    /// One name more or less on a subscriber upstream.
+    Subscription,
+    /// Behind all that a subscriber upstream was asked when it was ready.
+    CaughtUp,
+    /// Nothing was heard on a subscriber upstream for a while.
+    Ping,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

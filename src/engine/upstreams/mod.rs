@@ -31,6 +31,8 @@ pub(crate) enum Lane {
     Shared,
     /// One streamed request at a time.
     Bulk,
+    /// All subscriptions of a worker's clients at its shard.
+    Subscriber,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

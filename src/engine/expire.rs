@@ -125,7 +125,13 @@ impl Engine {
         });
         let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + STREAM_SWEEP);
         let idle = self.idle_sweep();
-        upstreams.chain(self.next_held_expiry()).chain(self.next_retry()).chain(sweep).chain(idle).chain(self.feeds_due()).min()
+        upstreams
+            .chain(self.next_held_expiry())
+            .chain(self.next_retry())
+            .chain(sweep)
+            .chain(idle)
+            .chain(self.feeds_due())
+            .min()
     }
 
     fn idle_sweep(&self) -> Option<Time> {
@@ -144,7 +150,8 @@ impl Engine {
         let reason = |c: &Client| {
             let timeouts = &self.topology.pool(c.pool).config.timeouts;
             let limit = timeouts.client_idle;
-            let idle = limit > Duration::ZERO && c.settled() && !c.subscribed && now.since(c.session.last) >= limit;
+            let idle =
+                limit > Duration::ZERO && c.settled() && !c.subscribed && now.since(c.session.last) >= limit;
             let late = !c.authenticated && now.since(c.session.opened) >= timeouts.handshake;
             match () {
                 () if late => Some(CloseReason::Handshake),

@@ -7,9 +7,9 @@
 mod facts;
 mod observation;
 mod publish;
-mod subscribers;
 #[cfg(test)]
 mod sample;
+mod subscribers;
 
 use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 pub use facts::{NodeFacts, PoolFacts, ProcessFacts, ShardFacts, WorkerFacts};
 pub use observation::{NodeFailure, Observation, SeenRole, SentinelView};
-pub use subscribers::{FeedFacts, Feeds, Subscribed, Subscribers};
 pub use publish::{Publisher, Reader, Wake, publisher};
+pub use subscribers::{FeedFacts, Feeds, Subscribed, Subscribers};
 
 use crate::base::{Address, Epoch, ListenerId, NodeId, PoolId, ShardId, Time};
 pub use crate::config::ReadPolicy;

@@ -187,10 +187,7 @@ mod tests {
         all.upstream_joined(Topic::Pattern, b"n*", shard);
         assert_eq!(all.of(Topic::Channel, b"news", shard), Subscribed { clients: 2, upstreams: 1 });
         assert_eq!(all.of(Topic::Channel, b"news", ShardId(0)).upstreams, 0);
-        assert_eq!(
-            all.of_patterns(shard, |name| name == b"n*"),
-            Subscribed { clients: 1, upstreams: 1 }
-        );
+        assert_eq!(all.of_patterns(shard, |name| name == b"n*"), Subscribed { clients: 1, upstreams: 1 });
         assert_eq!(all.patterns(shard), Subscribed { clients: 2, upstreams: 1 });
         for name in [b"n*", b"x*"] {
             all.client_left(Topic::Pattern, name);

@@ -17,13 +17,15 @@ pub(super) const ROWS: &[Row] = &[
             "Sends a message to all who are subscribed to a channel.",
         )
         .pubsub(PubSub::Publish(Topic::Channel)),
-    row("pubsub", -2, &[], &[])
-        .doc("2.8.0", "that of the subcommand", "Groups what tells about subscriptions."),
+    row("pubsub", -2, &[], &[]).doc(
+        "2.8.0",
+        "that of the subcommand",
+        "Groups what tells about subscriptions.",
+    ),
     row("pubsub|channels", -2, &[PUBSUB, LOADING, STALE], &[])
         .doc("2.8.0", "O(N) for N channels", "Lists the channels that somebody is subscribed to.")
         .pubsub(PubSub::Channels),
-    row("pubsub|help", 2, &[LOADING, STALE], &[])
-        .doc("6.2.0", "O(1)", "Explains the subcommands of PUBSUB."),
+    row("pubsub|help", 2, &[LOADING, STALE], &[]).doc("6.2.0", "O(1)", "Explains the subcommands of PUBSUB."),
     row("pubsub|numpat", 2, &[PUBSUB, LOADING, STALE], &[])
         .doc("2.8.0", "O(1)", "Counts the different patterns that clients are subscribed to.")
         .pubsub(PubSub::NumPat),

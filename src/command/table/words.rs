@@ -5,7 +5,9 @@
 //! All of it runs in the compiler: a row with a tip that nobody knows does not compile.
 
 use crate::command::row::{Begin, Find, Group, Handling, KeySpec, ReplyPolicy, RequestPolicy, RowId};
-pub(super) use crate::command::row::{Count, Finder, Flags, KeyFlags, Known, Local, PubSub, Row, Split, Topic};
+pub(super) use crate::command::row::{
+    Count, Finder, Flags, KeyFlags, Known, Local, PubSub, Row, Split, Topic,
+};
 
 macro_rules! words {
     ($type:ident: $($name:ident)*) => {

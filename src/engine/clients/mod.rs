@@ -12,8 +12,8 @@ use crate::base::{ListenerId, PoolId, ShardId, Time};
 use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, RequestTail, Span};
 use replies::Replies;
-use subscriber::Subscriber;
 pub(crate) use roads::Roads;
+use subscriber::Subscriber;
 
 /// A client that has this much output unread is not parsed and not read until half of it has gone.
 pub(crate) const OUTPUT_MARK: usize = 256 * 1024;

@@ -372,7 +372,8 @@ impl Engine {
                     // A replica may say that it is a master long before, or without, being believed.
                     && (is_read || (u.may_write() && gate == Gate::Open && believed.primary == Some(u.node)))
             });
-            let fits = fits && (is_read || !self.pools[usize::from(pool.0)].routes[usize::from(shard.0)].subscribing);
+            let fits = fits
+                && (is_read || !self.pools[usize::from(pool.0)].routes[usize::from(shard.0)].subscribing);
             return if fits { Ok(road) } else { Err(Why::RoadBusy) };
         }
         let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];

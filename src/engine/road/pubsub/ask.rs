@@ -108,7 +108,12 @@ fn published(gather: &Gather, subscribers: &Subscribers, topic: Topic, out: &mut
 /// The channels that were asked about: the first shard's answer repeats them.
 fn names(gather: &Gather) -> Vec<Vec<u8>> {
     let elements = gather.replies().next().and_then(Elements::of);
-    elements.into_iter().flatten().step_by(2).map(|name| super::messages::text(name).unwrap_or_default().to_vec()).collect()
+    elements
+        .into_iter()
+        .flatten()
+        .step_by(2)
+        .map(|name| super::messages::text(name).unwrap_or_default().to_vec())
+        .collect()
 }
 
 fn numsub(

@@ -303,7 +303,8 @@ impl Engine {
         if feed.names == 0 && now.since(feed.idle_since) >= IDLE {
             return self.lose(id, CloseReason::Spare);
         }
-        let quiet = self.upstreams.get(id).is_some_and(|u| u.expected.is_empty() && u.last_byte + PING_AFTER <= now);
+        let quiet =
+            self.upstreams.get(id).is_some_and(|u| u.expected.is_empty() && u.last_byte + PING_AFTER <= now);
         if quiet {
             self.ask(id, Step::Ping, &["PING"]);
         }
@@ -311,18 +312,22 @@ impl Engine {
 
     /// When `expire_feeds` has something to do.
     pub(in crate::engine) fn feeds_due(&self) -> Option<Time> {
-        self.pools.iter().filter_map(|state| {
-            let feeds = state.subscriptions.feeds.iter().flat_map(|feed| {
-                let ready = feed.upstream.and_then(|id| self.upstreams.get(id)).filter(|u| u.is_ready());
-                let ping = ready.filter(|u| u.expected.is_empty()).map(|u| u.last_byte + PING_AFTER);
-                let idle = (feed.names == 0 && feed.upstream.is_some()).then(|| feed.idle_since + IDLE);
-                let retry = feed.retry_at.filter(|_| feed.names > 0 && feed.upstream.is_none());
-                [ping, idle, retry].into_iter().flatten()
-            });
-            let look = state.routes.iter().filter(|routes| routes.subscribing).map(|r| r.first.look_at).min();
-            let pending = state.subscriptions.pending.first().map(|(until, _)| *until);
-            feeds.chain(look).chain(pending).min()
-        }).min()
+        self.pools
+            .iter()
+            .filter_map(|state| {
+                let feeds = state.subscriptions.feeds.iter().flat_map(|feed| {
+                    let ready = feed.upstream.and_then(|id| self.upstreams.get(id)).filter(|u| u.is_ready());
+                    let ping = ready.filter(|u| u.expected.is_empty()).map(|u| u.last_byte + PING_AFTER);
+                    let idle = (feed.names == 0 && feed.upstream.is_some()).then(|| feed.idle_since + IDLE);
+                    let retry = feed.retry_at.filter(|_| feed.names > 0 && feed.upstream.is_none());
+                    [ping, idle, retry].into_iter().flatten()
+                });
+                let look =
+                    state.routes.iter().filter(|routes| routes.subscribing).map(|r| r.first.look_at).min();
+                let pending = state.subscriptions.pending.first().map(|(until, _)| *until);
+                feeds.chain(look).chain(pending).min()
+            })
+            .min()
     }
 }
 

@@ -38,7 +38,8 @@ impl Engine {
         let names: Vec<Name> =
             self.args.iter().skip(1).map(|arg| interests.name(topic, arg.of(request))).collect();
         let unique: BTreeSet<Name> = names.iter().cloned().collect();
-        let new: Vec<Name> = unique.iter().filter(|name| interests.get(topic, name).is_none()).cloned().collect();
+        let new: Vec<Name> =
+            unique.iter().filter(|name| interests.get(topic, name).is_none()).cloned().collect();
         for name in &new {
             let shards = self.shards_of(pool, topic, name);
             self.pools[usize::from(pool.0)].subscriptions.interests.insert(topic, Arc::clone(name), shards);
@@ -285,7 +286,12 @@ impl Engine {
     }
 
     /// A client's subscriptions end with it, or because it said so; it is told nothing.
-    pub(in crate::engine) fn end_subscriptions(&mut self, id: ClientId, pool: PoolId, subscriber: &Subscriber) {
+    pub(in crate::engine) fn end_subscriptions(
+        &mut self,
+        id: ClientId,
+        pool: PoolId,
+        subscriber: &Subscriber,
+    ) {
         if let Some(pending) = &subscriber.pending {
             self.pools[usize::from(pool.0)].subscriptions.pending.remove(&(pending.until, id));
             self.join_no_more(id, pool, pending);

@@ -167,7 +167,9 @@ impl Engine {
     }
 
     fn is_given_a_reply_in_pieces(&self, id: ClientId) -> bool {
-        self.upstreams.iter::<UpstreamId>().any(|(_, u)| u.large == Large::Streaming && u.front_client() == Some(id))
+        self.upstreams
+            .iter::<UpstreamId>()
+            .any(|(_, u)| u.large == Large::Streaming && u.front_client() == Some(id))
     }
 
     /// A reply that passed in pieces has ended: what came in its middle follows.
@@ -219,7 +221,12 @@ mod tests {
         assert_eq!(addressed(message), Some((Topic::Channel, &b"c"[..])));
         let message = b"*4\r\n$8\r\npmessage\r\n$2\r\nc*\r\n$1\r\nc\r\n$2\r\nhi\r\n";
         assert_eq!(addressed(message), Some((Topic::Pattern, &b"c*"[..])));
-        for answer in [&b"*3\r\n$9\r\nsubscribe\r\n$7\r\nmessage\r\n:1\r\n"[..], b"+PONG\r\n", b"*-1\r\n", b"-ERR x\r\n"] {
+        for answer in [
+            &b"*3\r\n$9\r\nsubscribe\r\n$7\r\nmessage\r\n:1\r\n"[..],
+            b"+PONG\r\n",
+            b"*-1\r\n",
+            b"-ERR x\r\n",
+        ] {
             assert_eq!(addressed(answer), None, "{}", answer.escape_ascii());
         }
     }

@@ -35,8 +35,8 @@ use std::collections::BTreeSet;
 use super::Flow;
 use super::error_reply::ErrorReply;
 pub(crate) use ask::Question;
-pub(crate) use feed::SubscribedFirst;
 use feed::Feed;
+pub(crate) use feed::SubscribedFirst;
 use interests::Interests;
 
 use crate::base::{ClientId, PoolId, ShardId, Time, next_random};
@@ -85,15 +85,19 @@ impl Engine {
 
     /// In RESP2 a subscriber could not tell a reply from a message: it may only say what is about its
     /// subscriptions, and PING is answered like a message. `None`: it may.
-    pub(super) fn while_subscribed(&mut self, id: ClientId, row: &'static Row, request: &[u8]) -> Option<Flow> {
+    pub(super) fn while_subscribed(
+        &mut self,
+        id: ClientId,
+        row: &'static Row,
+        request: &[u8],
+    ) -> Option<Flow> {
         let client = self.clients.get(id)?;
         if client.profile.protocol == Protocol::Resp3 {
             return None;
         }
         match row.handling {
-            Handling::PubSub(PubSub::Subscribe(_) | PubSub::Unsubscribe(_)) | Handling::Local(Local::Quit) => {
-                None
-            }
+            Handling::PubSub(PubSub::Subscribe(_) | PubSub::Unsubscribe(_))
+            | Handling::Local(Local::Quit) => None,
             Handling::Local(Local::Ping) if self.args.len() <= 2 => {
                 let mut reply = Vec::new();
                 resp::array(&mut reply, 2);
@@ -152,7 +156,13 @@ mod tests {
     fn channels_that_servers_publish_to_are_known() {
         assert_eq!(keyspace_key(b"__keyspace@0__:user:{1}"), Some(&b"user:{1}"[..]));
         assert_eq!(keyspace_key(b"__keyspace@12__:"), Some(&b""[..]));
-        for other in [&b"__keyspace@__:k"[..], b"__keyspace@0_:k", b"keyspace", b"__keyevent@0__:set", b"__keyspace@0__"] {
+        for other in [
+            &b"__keyspace@__:k"[..],
+            b"__keyspace@0_:k",
+            b"keyspace",
+            b"__keyevent@0__:set",
+            b"__keyspace@0__",
+        ] {
             assert_eq!(keyspace_key(other), None, "{}", other.escape_ascii());
         }
         assert!(is_keyevent(b"__keyevent@0__:expired") && !is_keyevent(b"__keyspace@0__:expired"));

@@ -125,7 +125,7 @@ fn events_of_keys_come_from_the_shard_on_which_they_happen() {
         let space = format!("__keyspace@0__:{key}");
         let reply = spaces.ask(&["SUBSCRIBE", &space]).unwrap();
         assert_eq!(reply, confirmed("subscribe", &space, i as i64 + 1));
-        assert_eq!(subscribers(stage.primary(i)) > 0, true);
+        assert!(subscribers(stage.primary(i)) > 0);
     }
     let mut writer = stage.client();
     for key in &keys {

@@ -140,7 +140,7 @@ mod tests {
     fn without_keys_only_scripts_and_help_are_forwarded() {
         let keyless =
             |row: &Row| row.keys.is_empty() && row.handling == Handling::Forward && !row.has_subcommands();
-        let help = ["object|help", "xgroup|help", "xinfo|help", "memory|help", "pubsub|help"];
+        let help = ["object|help", "xgroup|help", "xinfo|help", "pubsub|help", "memory|help"];
         assert_eq!(named(keyless), help);
         let optional = |row: &Row| row.flags.contains(Flags::NO_MANDATORY_KEYS);
         assert_eq!(named(optional), ["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"]);

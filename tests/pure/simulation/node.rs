@@ -177,10 +177,10 @@ impl Node {
 }
 
 pub(crate) fn is_write(name: &str) -> bool {
-    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL")
+    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "PUBLISH")
 }
 
 /// The engine's own questions.
 pub(crate) fn is_own(name: &str) -> bool {
-    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT")
+    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "PING")
 }

@@ -13,6 +13,7 @@ use ketch::internals::topology::{Pool, ProcessFacts, Role, Topology};
 use super::model::{Ask, Ledger, Model, Promises, big, ids};
 use super::node::{Mood, Node, Request, RequestReader, is_own, is_write};
 use super::setup::{self, Chance, Plan};
+use super::subscribers::Subscribed;
 
 pub(crate) struct World {
     pub(crate) plan: Plan,
@@ -36,6 +37,8 @@ pub(crate) struct World {
     pub(crate) kernel: usize,
     /// Whether what is sent to nodes is looked at.
     pub(crate) watched: bool,
+    /// What was published, in the order in which nodes executed it: the node, the channel, the message.
+    pub(crate) published: Vec<(usize, Vec<u8>, Vec<u8>)>,
 }
 
 /// A worker: its engine and its driver's sockets.
@@ -60,6 +63,8 @@ pub(crate) struct ClientEnd {
     /// It closed its side once `sent` is empty.
     pub(crate) half_closed: bool,
     pub(crate) told_eof: bool,
+    /// What a client has read that has no model.
+    pub(crate) heard: Option<Vec<u8>>,
 }
 
 pub(crate) struct UpstreamEnd {
@@ -80,6 +85,7 @@ pub(crate) struct UpstreamEnd {
     read_total: u64,
     /// What ROLE answered last, as far as Ketch has read.
     pub(crate) role: Option<bool>,
+    pub(crate) subscribed: Subscribed,
 }
 
 impl UpstreamEnd {
@@ -130,6 +136,7 @@ impl World {
             replicates: true,
             kernel: 64 * 1024,
             watched: true,
+            published: Vec::new(),
             topology,
             plan,
         };
@@ -185,6 +192,7 @@ impl World {
             stuck: false,
             half_closed: false,
             told_eof: false,
+            heard: None,
         };
         self.sites[site].clients.insert(id, end);
         id
@@ -222,6 +230,9 @@ impl World {
     pub(crate) fn client_reads(&mut self, site: usize, id: ClientId, n: usize) {
         let Some(end) = self.sites[site].clients.get_mut(&id) else { return };
         let piece: Vec<u8> = end.taken.drain(..n.min(end.taken.len())).collect();
+        if let Some(heard) = &mut end.heard {
+            return heard.extend_from_slice(&piece);
+        }
         if let Err(what) = end.model.receive(&piece, self.promises, &mut self.ledger) {
             panic!("{what}");
         }
@@ -252,6 +263,9 @@ impl World {
         let piece: Vec<u8> = end.taken.drain(..n.min(end.taken.len())).collect();
         let node = end.node;
         for request in end.heard.read(&piece) {
+            if self.pubsub(site, id, &request) {
+                continue;
+            }
             let done = self.nodes[node].execute(&request);
             note_executed(&mut self.ledger, &request, &done);
             if let Some(end) = self.sites[site].upstreams.get_mut(&id) {
@@ -346,13 +360,16 @@ impl World {
                     said_total: 0,
                     read_total: 0,
                     role: None,
+                    subscribed: Subscribed::default(),
                 };
                 assert!(self.sites[s].upstreams.insert(upstream, end).is_none(), "the id is new");
             }
             Action::Close { party: Party::Client(id), reason } => {
                 let Some(mut end) = self.sites[s].clients.remove(&id) else { return };
                 // What the kernel took still arrives.
-                if let Err(what) = end.model.receive(&end.taken, self.promises, &mut self.ledger) {
+                if end.heard.is_none()
+                    && let Err(what) = end.model.receive(&end.taken, self.promises, &mut self.ledger)
+                {
                     panic!("{what}");
                 }
                 self.closed.push((end.model.number, reason));

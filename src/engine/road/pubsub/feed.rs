@@ -25,8 +25,8 @@ use crate::topology::{FeedFacts, Pool};
 const PING_AFTER: Duration = Duration::from_secs(1);
 /// One that serves nobody is kept for so long, for whoever subscribes next.
 const IDLE: Duration = Duration::from_secs(10);
-/// Writes wait at most so long until everybody's subscriptions are on a new primary: a node that takes no
-/// subscriber must not keep its writes.
+/// Writes wait at most so long until everybody's subscriptions are on a new primary, and at most half of
+/// what they may be held: a node that takes no subscriber must not keep its writes.
 const FIRST: Duration = Duration::from_secs(3);
 /// How often a worker looks whether the others are there.
 const LOOK: Duration = Duration::from_millis(5);
@@ -258,6 +258,7 @@ impl Engine {
 
     /// Finds out whether a shard's writes must wait until everybody's subscriptions are on its primary.
     pub(in crate::engine) fn subscribe_first(&mut self, pool: PoolId, shard: ShardId) {
+        let limit = FIRST.min(self.topology.pool(pool).hold / 2);
         let snapshot = self.topology.pool(pool).shard(shard);
         let elsewhere = snapshot.primary.filter(|primary| !snapshot.facts.feeds.are_on(*primary));
         let routes = &mut self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
@@ -266,7 +267,7 @@ impl Engine {
             _ => self.now,
         };
         routes.first.waits = elsewhere.map(|primary| (primary, since));
-        routes.subscribing = elsewhere.is_some() && self.now.since(since) < FIRST;
+        routes.subscribing = elsewhere.is_some() && self.now.since(since) < limit;
         if routes.subscribing {
             routes.first.look_at = self.now + LOOK;
             self.due_by(self.now + LOOK);

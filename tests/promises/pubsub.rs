@@ -1,6 +1,7 @@
 //! Publishing and subscribing through Ketch: answers as Redis's own, every message to everybody who is
 //! subscribed, in order, whichever shard it meets them on, and one subscriber upstream a shard and worker.
 
+mod failover;
 mod same_bytes;
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! A random world of subscribers and publishers: connections break, primaries change, and still nobody gets
 //! a message that he did not ask for, or twice, or out of order; and without faults everybody gets all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use ketch::internals::base::{ClientId, UpstreamId};
@@ -20,8 +20,8 @@ const PATTERNS: [&str; 3] = ["a*", "b*", "*"];
 struct Listener {
     /// Confirmed, and what had been published by then.
     on: BTreeMap<String, usize>,
-    /// Names of which the end was asked for: what is published from then on may be missed.
-    ending: BTreeMap<String, usize>,
+    /// What had been published when the end of a name was asked for, each time: what follows may be missed.
+    ending: BTreeMap<String, VecDeque<usize>>,
     /// Messages as (subscription, message).
     got: BTreeSet<(String, usize)>,
     /// The last message of each subscription and node.
@@ -61,7 +61,8 @@ pub(crate) fn run(seed: u64) {
         if !world.sites[*site].clients.contains_key(id) {
             continue;
         }
-        assert!(listener.ending.is_empty(), "{:?} wait for their end", listener.ending);
+        let unended = listener.ending.values().map(VecDeque::len).sum::<usize>();
+        assert_eq!(unended, 0, "{:?} wait for their end", listener.ending);
         let standing: Vec<_> =
             listener.on.iter().map(|(name, from)| (name.clone(), *from, usize::MAX)).collect();
         listener.due.extend(standing);
@@ -168,8 +169,8 @@ fn speak(world: &mut World, site: usize, id: ClientId, listeners: &mut Listeners
     let names: &[&str] = if pattern { &PATTERNS } else { &CHANNELS };
     let name = names[world.chance.below(names.len())];
     let ends = world.chance.one_in(3);
-    if ends && listener.on.contains_key(name) {
-        listener.ending.entry(name.to_owned()).or_insert(world.published.len());
+    if ends {
+        listener.ending.entry(name.to_owned()).or_default().push_back(world.published.len());
     }
     let verb = match (pattern, ends) {
         (false, false) => "SUBSCRIBE",
@@ -190,7 +191,7 @@ fn listen(world: &mut World, listeners: &mut Listeners) {
                     listener.on.entry(name.to_owned()).or_insert(world.published.len());
                 }
                 ["unsubscribe" | "punsubscribe", name, _] => {
-                    let to = listener.ending.remove(name);
+                    let to = listener.ending.get_mut(name).and_then(VecDeque::pop_front);
                     if let (Some(from), Some(to)) = (listener.on.remove(name), to) {
                         listener.due.push((name.to_owned(), from, to));
                     }

@@ -83,6 +83,11 @@ impl Subscriber {
         }
     }
 
+    /// Channels, patterns, shard channels.
+    pub(crate) fn counts(&self) -> [usize; 3] {
+        self.topics.each_ref().map(BTreeSet::len)
+    }
+
     /// Everything that it is subscribed to.
     pub(crate) fn all(&self) -> Vec<(Topic, Name)> {
         let topics = [Topic::Channel, Topic::Pattern, Topic::ShardChannel];

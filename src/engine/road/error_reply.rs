@@ -28,6 +28,9 @@ pub(crate) enum ErrorReply<'a> {
     GatherLimit { pool: &'a str, limit: crate::base::ByteSize },
     Subscribed { command: &'a str },
     TooManySubscriptions,
+    AnswerLimit { pool: &'a str, limit: crate::base::ByteSize },
+    WorkersBusy { busy: usize, of: usize },
+    NoSuchClient,
 }
 
 impl ErrorReply<'_> {
@@ -48,9 +51,11 @@ impl ErrorReply<'_> {
             ErrorReply::Later { .. } => "not_built_yet",
             ErrorReply::Refused { .. } => "refused",
             ErrorReply::Keys { .. } => "keys",
-            ErrorReply::GatherLimit { .. } => "gather_limit",
             ErrorReply::Subscribed { .. } => "subscribed",
             ErrorReply::TooManySubscriptions => "max_subscriptions",
+            ErrorReply::GatherLimit { .. } | ErrorReply::AnswerLimit { .. } => "gather_limit",
+            ErrorReply::WorkersBusy { .. } => "workers_busy",
+            ErrorReply::NoSuchClient => "no_such_client",
         }
     }
 
@@ -137,6 +142,13 @@ impl Display for ErrorReply<'_> {
                 "ERR max subscriptions of one client reached (64MiB of names): subscribe to patterns, or use more \
                  connections",
             ),
+            ErrorReply::AnswerLimit { pool, limit } => {
+                write!(f, "ERR gather_limit ({limit}) of pool {pool} passed by the answer: ask for less")
+            }
+            ErrorReply::WorkersBusy { busy, of } => {
+                write!(f, "ERR {busy} of the {of} workers of this Ketch are too busy to answer: ask again")
+            }
+            ErrorReply::NoSuchClient => f.write_str("ERR No such client"),
             ErrorReply::GatherLimit { pool, limit } => {
                 write!(
                     f,

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ketch::internals::base::{ClientId, Epoch, ListenerId, NodeId, Time, UpstreamId};
+use ketch::internals::base::{ClientId, Epoch, ListenerId, NodeId, Time, UpstreamId, WorkerId};
 use ketch::internals::engine::{Action, CloseReason, Engine, Lost, Party, Setting};
+use ketch::internals::exchange::Letters;
 use ketch::internals::metrics::Registry;
 use ketch::internals::topology::{Pool, ProcessFacts, Role, Topology};
 
@@ -47,6 +48,10 @@ pub(crate) struct Site {
     pub(crate) clients: BTreeMap<ClientId, ClientEnd>,
     pub(crate) upstreams: BTreeMap<UpstreamId, UpstreamEnd>,
     pub(crate) topology: Topology,
+    /// What other workers sent it.
+    pub(crate) letters: Letters,
+    /// It does not read its letters for the moment.
+    pub(crate) deaf: bool,
     /// Parties whose output a kernel did not take whole.
     waiting: Vec<Party>,
 }
@@ -65,6 +70,8 @@ pub(crate) struct ClientEnd {
     pub(crate) told_eof: bool,
     /// What a client has read that has no model.
     pub(crate) heard: Option<Vec<u8>>,
+    /// A test looks at its bytes by itself.
+    pub(crate) raw: bool,
 }
 
 pub(crate) struct UpstreamEnd {
@@ -110,6 +117,7 @@ impl World {
                 topology: Arc::new(topology.clone()),
                 facts: Arc::clone(&facts),
                 registry: Registry::new(),
+                worker: WorkerId(worker as u16),
                 workers: plan.workers,
                 seed: seed.wrapping_add(worker as u64),
                 wall_at_origin: Duration::from_secs(1_700_000_000),
@@ -118,6 +126,8 @@ impl World {
             clients: BTreeMap::new(),
             upstreams: BTreeMap::new(),
             topology: topology.clone(),
+            letters: Letters::default(),
+            deaf: false,
             waiting: Vec::new(),
         };
         let sites = (0..plan.workers).map(site).collect();
@@ -153,6 +163,7 @@ impl World {
             let topology = Arc::new(self.topology.clone());
             self.sites[site].engine.topology(topology);
         }
+        self.read_letters(site);
         events(self);
         self.sites[site].engine.settle();
         self.act(site);
@@ -193,6 +204,7 @@ impl World {
             half_closed: false,
             told_eof: false,
             heard: None,
+            raw: false,
         };
         self.sites[site].clients.insert(id, end);
         id
@@ -366,6 +378,9 @@ impl World {
             }
             Action::Close { party: Party::Client(id), reason } => {
                 let Some(mut end) = self.sites[s].clients.remove(&id) else { return };
+                if end.raw {
+                    return self.closed.push((end.model.number, reason));
+                }
                 // What the kernel took still arrives.
                 if end.heard.is_none()
                     && let Err(what) = end.model.receive(&end.taken, self.promises, &mut self.ledger)
@@ -389,6 +404,7 @@ impl World {
                 self.sites[s].upstreams.get_mut(&id).into_iter().for_each(|end| end.read_on = on);
             }
             Action::Report(_) => {}
+            letter => self.send_letter(s, letter),
         }
     }
 

@@ -162,6 +162,9 @@ impl Engine {
 
     fn answer_if_settled(&mut self, id: ClientId) {
         let Some(pending) = self.take_pending(id, |pending| pending.missing.is_empty()) else { return };
+        if let Some(client) = self.clients.get_mut(id) {
+            client.replies.is_pushed(pending.seq);
+        }
         match pending.what {
             Waiting::Leave { reply } => {
                 self.forget_if_empty(id);

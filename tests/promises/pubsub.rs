@@ -166,6 +166,11 @@ fn pubsub_counts_clients_of_ketch_one_by_one_and_others_too() {
     let count = |name: &str, n| [bulk(name), Value::Integer(n)];
     let expected = [count(&channels[0], 6), count(&channels[1], 0), count("nobody", 0)].concat();
     assert_eq!(numsub, Value::Array(expected));
+    let listed = asker.ask(&["CLIENT", "LIST", "TYPE", "PUBSUB"]).unwrap();
+    let lines: Vec<&str> = listed.text().unwrap().lines().collect();
+    let with = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
+    assert_eq!((lines.len(), with(" sub=1 psub=0 ssub=0 "), with(" sub=0 psub=2 ssub=0 ")), (8, 4, 3));
+    assert_eq!((with(" sub=1 psub=0 ssub=1 "), with(" flags=P ")), (1, 8));
     assert_eq!(asker.ask(&["PUBSUB", "NUMSUB"]).unwrap(), Value::Array(vec![]));
     assert_eq!(asker.ask(&["PUBSUB", "NUMPAT"]).unwrap(), Value::Integer(2));
     assert_eq!(asker.ask(&["PUBSUB", "CHANNELS"]).unwrap(), Value::Array(vec![bulk(&channels[0])]));

@@ -19,7 +19,7 @@ use crate::engine::action::CloseReason;
 use crate::engine::clients::{Pause, Stream, StreamTo};
 use crate::engine::profile::Profile;
 use crate::engine::upstreams::{Expected, Lane, Owner};
-use crate::resp::{ProtocolError, RequestScanner, TailScan};
+use crate::resp::{Protocol, ProtocolError, RequestScanner, TailScan};
 
 /// Above this an upstream that a request is streamed to gets no more until half of it was written.
 const STREAM_MARK: usize = 256 * 1024;
@@ -34,7 +34,7 @@ impl Engine {
         let (pool, route, authenticated) = (client.pool, client.route, client.authenticated);
         let Found::Row(row) = command::find(bytes, &self.args) else { return false };
         let streams = authenticated
-            && !client.subscribed
+            && (!client.subscribed || client.profile.protocol == Protocol::Resp3)
             && row.handling == Handling::Forward
             && row.arity_fits(pending.args)
             && (row.is_read() || route != Route::Replica)

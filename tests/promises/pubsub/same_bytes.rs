@@ -43,8 +43,13 @@ fn read_until(stream: &mut TcpStream, end: &[u8], times: usize) -> String {
 }
 
 impl Side {
-    fn to(address: SocketAddr) -> Side {
-        Side { subscriber: connect(address), publisher: connect(address) }
+    fn to(address: SocketAddr, resp3: bool) -> Side {
+        let mut side = Side { subscriber: connect(address), publisher: connect(address) };
+        if resp3 {
+            // Its answer tells of the server, and is no business of this test.
+            side.go(&Say(&[&["HELLO", "3"]]));
+        }
+        side
     }
 
     fn go(&mut self, step: &Step) -> String {
@@ -78,11 +83,11 @@ impl Side {
 }
 
 #[track_caller]
-fn compare(script: &[Step]) {
+fn compare(resp3: bool, script: &[Step]) {
     let stage = Stage::start(Setting::default());
     let program = ketch::internals::lab::Program::redis().unwrap();
     let direct = Server::start(stage.home(), &program, "direct", &Default::default()).unwrap();
-    let (mut theirs, mut ours) = (Side::to(direct.address()), Side::to(stage.address()));
+    let (mut theirs, mut ours) = (Side::to(direct.address(), resp3), Side::to(stage.address(), resp3));
     for (number, step) in script.iter().enumerate() {
         assert_eq!(ours.go(step), theirs.go(step), "step {number}");
     }
@@ -90,30 +95,85 @@ fn compare(script: &[Step]) {
 
 #[test]
 fn a_subscriber_in_resp2_sees_no_difference() {
-    compare(&[
-        Say(&[&["UNSUBSCRIBE"], &["PUNSUBSCRIBE"], &["SUNSUBSCRIBE"], &["UNSUBSCRIBE", "none", "more"]]),
-        Say(&[&["SUBSCRIBE"], &["PSUBSCRIBE"], &["SSUBSCRIBE"], &["PUBLISH", "a"], &["PUBSUB"]]),
-        Say(&[&["subscribe", "a", "b", "a"], &["PING"], &["PING", "a", "b"], &["PING", ""]]),
-        Say(&[&["GET", "k"], &["get"], &["CLIENT", "GETNAME"], &["nonsense", "x"], &["PUBLISH", "a", "x"]]),
-        Say(&[&["HELLO", "3"], &["SET", "k", "v"], &["ECHO", "x"], &["CONFIG", "GET", "port"]]),
-        Publish(&["PUBLISH", "a", "one"], 1),
-        Say(&[&["PSUBSCRIBE", "a*", "[ab]", "*"]]),
-        Publish(&["PUBLISH", "b", "two"], 3),
-        Publish(&["PUBLISH", "abc", "three"], 2),
-        Publish(&["PUBLISH", "c", "four"], 1),
-        Publish(&["PUBLISH", "A", "five"], 1),
-        Say(&[&["SSUBSCRIBE", "s", "a"]]),
-        Publish(&["SPUBLISH", "a", "six"], 1),
-        Publish(&["SPUBLISH", "none", "seven"], 0),
-        Say(&[&["UNSUBSCRIBE", "a", "a", "none"], &["PUNSUBSCRIBE", "*", "a*", "[ab]"]]),
-        Publish(&["PUBLISH", "a", "eight"], 0),
-        Publish(&["PUBLISH", "b", "nine"], 1),
-        Say(&[&["UNSUBSCRIBE"], &["GET", "k"], &["SUNSUBSCRIBE", "s"], &["SUNSUBSCRIBE"]]),
-        Say(&[&["GET", "k"], &["PING"], &["SUNSUBSCRIBE"], &["UNSUBSCRIBE"], &["PUNSUBSCRIBE"]]),
-        Publish(&["SPUBLISH", "a", "ten"], 0),
-        Say(&[&["SUBSCRIBE", "", "with space", "with\r\nend"]]),
-        Publish(&["PUBLISH", "with\r\nend", "eleven"], 1),
-        Publish(&["PUBLISH", "", ""], 1),
-        Last(&["QUIT"]),
-    ]);
+    compare(
+        false,
+        &[
+            Say(&[&["UNSUBSCRIBE"], &["PUNSUBSCRIBE"], &["SUNSUBSCRIBE"], &["UNSUBSCRIBE", "none", "more"]]),
+            Say(&[
+                &["CLIENT", "REPLY", "OFF"],
+                &["SUBSCRIBE", "a", "b"],
+                &["PING", "x"],
+                &["UNSUBSCRIBE", "b", "a"],
+                &["CLIENT", "REPLY", "ON"],
+            ]),
+            Say(&[&["CLIENT", "REPLY", "SKIP"], &["SUBSCRIBE", "a"], &["PING", "x"], &["UNSUBSCRIBE"]]),
+            Say(&[&["SUBSCRIBE"], &["PSUBSCRIBE"], &["SSUBSCRIBE"], &["PUBLISH", "a"], &["PUBSUB"]]),
+            Say(&[&["subscribe", "a", "b", "a"], &["PING"], &["PING", "a", "b"], &["PING", ""]]),
+            Say(&[
+                &["GET", "k"],
+                &["get"],
+                &["CLIENT", "GETNAME"],
+                &["nonsense", "x"],
+                &["PUBLISH", "a", "x"],
+            ]),
+            Say(&[&["HELLO", "3"], &["SET", "k", "v"], &["ECHO", "x"], &["CONFIG", "GET", "port"]]),
+            Publish(&["PUBLISH", "a", "one"], 1),
+            Say(&[&["PSUBSCRIBE", "a*", "[ab]", "*"]]),
+            Publish(&["PUBLISH", "b", "two"], 3),
+            Publish(&["PUBLISH", "abc", "three"], 2),
+            Publish(&["PUBLISH", "c", "four"], 1),
+            Publish(&["PUBLISH", "A", "five"], 1),
+            Say(&[&["SSUBSCRIBE", "s", "a"]]),
+            Publish(&["SPUBLISH", "a", "six"], 1),
+            Publish(&["SPUBLISH", "none", "seven"], 0),
+            Say(&[&["UNSUBSCRIBE", "a", "a", "none"], &["PUNSUBSCRIBE", "*", "a*", "[ab]"]]),
+            Publish(&["PUBLISH", "a", "eight"], 0),
+            Publish(&["PUBLISH", "b", "nine"], 1),
+            Say(&[&["UNSUBSCRIBE"], &["GET", "k"], &["SUNSUBSCRIBE", "s"], &["SUNSUBSCRIBE"]]),
+            Say(&[&["GET", "k"], &["PING"], &["SUNSUBSCRIBE"], &["UNSUBSCRIBE"], &["PUNSUBSCRIBE"]]),
+            Publish(&["SPUBLISH", "a", "ten"], 0),
+            Say(&[&["SUBSCRIBE", "", "with space", "with\r\nend"]]),
+            Publish(&["PUBLISH", "with\r\nend", "eleven"], 1),
+            Publish(&["PUBLISH", "", ""], 1),
+            Last(&["QUIT"]),
+        ],
+    );
+}
+
+#[test]
+fn a_subscriber_in_resp3_sees_no_difference() {
+    compare(
+        true,
+        &[
+            Say(&[&["UNSUBSCRIBE"], &["PUNSUBSCRIBE", "none"], &["SUNSUBSCRIBE"], &["SUBSCRIBE"]]),
+            Say(&[
+                &["SUBSCRIBE", "a", "b", "a"],
+                &["PING"],
+                &["PING", "x"],
+                &["SET", "k", "v"],
+                &["GET", "none"],
+            ]),
+            Publish(&["PUBLISH", "a", "one"], 1),
+            Say(&[
+                &["PSUBSCRIBE", "a*", "[ab]"],
+                &["HSET", "h", "f", "v"],
+                &["HGETALL", "h"],
+                &["SSUBSCRIBE", "s"],
+            ]),
+            Publish(&["PUBLISH", "b", "two"], 2),
+            Publish(&["PUBLISH", "abc", "three"], 1),
+            Publish(&["SPUBLISH", "s", "four"], 1),
+            Say(&[&["PUBSUB", "NUMSUB", "a", "none"], &["PUBSUB", "NUMPAT"], &["PUBSUB", "SHARDCHANNELS"]]),
+            Say(&[
+                &["CLIENT", "REPLY", "OFF"],
+                &["SUBSCRIBE", "c"],
+                &["GET", "k"],
+                &["CLIENT", "REPLY", "ON"],
+            ]),
+            Say(&[&["UNSUBSCRIBE", "a", "none"], &["PUNSUBSCRIBE", "a*", "[ab]"], &["GET", "k"]]),
+            Publish(&["PUBLISH", "a", "five"], 0),
+            Say(&[&["UNSUBSCRIBE", "b", "c"], &["UNSUBSCRIBE"], &["SUNSUBSCRIBE"], &["GET", "k"]]),
+            Last(&["QUIT"]),
+        ],
+    );
 }

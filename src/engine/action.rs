@@ -87,6 +87,8 @@ pub enum CloseReason {
     Abandoned,
     /// Not needed any more.
     Spare,
+    /// Its client has gone, or left behind what can't be undone.
+    Unpinned,
 }
 
 impl CloseReason {
@@ -112,6 +114,7 @@ impl CloseReason {
             CloseReason::Removed => "removed",
             CloseReason::Abandoned => "abandoned",
             CloseReason::Spare => "spare",
+            CloseReason::Unpinned => "unpinned",
         }
     }
 }

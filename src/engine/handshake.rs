@@ -37,7 +37,7 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.state = State::Handshaking;
         let pool = Arc::clone(self.topology.pool(upstream.pool));
-        let profile = upstream.profile;
+        let (profile, lane) = (upstream.profile, upstream.lane);
         let auth = &pool.config.auth;
         if let Some(password) = &auth.password {
             match &auth.username {
@@ -52,6 +52,9 @@ impl Engine {
             self.ask(id, Step::Select, &["SELECT", &profile.db.to_string()]);
         }
         self.ask(id, Step::NoEvict, &["CLIENT", "NO-EVICT", "ON"]);
+        if lane == Lane::Pinned {
+            self.ask(id, Step::ClientId, &["CLIENT", "ID"]);
+        }
         self.ask(id, Step::Role, &["ROLE"]);
     }
 
@@ -80,6 +83,15 @@ impl Engine {
         match step {
             Step::NoEvict | Step::Ping | Step::Subscription => {}
             Step::CaughtUp => self.caught_up(id),
+            Step::Unwatch if !failed => {}
+            // Whoever runs it will hear that it is not there.
+            Step::ScriptLoad if failed => {
+                if let Some(upstream) = self.upstreams.get_mut(id) {
+                    upstream.scripts.clear();
+                }
+            }
+            Step::ScriptLoad => {}
+            Step::ScriptExists => self.script_exists(id, reply),
             // A node that has no place left says so to the first thing that it is asked.
             Step::Auth | Step::Hello | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
                 self.refused(id, NodeFailure::Connect);
@@ -89,6 +101,12 @@ impl Engine {
             Step::Role if failed && reply.starts_with(b"-LOADING") => self.refused(id, NodeFailure::Loading),
             Step::Role if failed => self.refused(id, NodeFailure::Refused),
             Step::Role => self.role_seen(id, reply),
+            Step::ClientId => self.node_client_seen(id, reply),
+            Step::Queued => self.queued(id, reply),
+            Step::Unwatch => self.lose(id, CloseReason::Unpinned),
+            Step::LastId => self.last_id_seen(id, reply),
+            Step::Unblock(target) => self.unblock_answered(target, reply),
+            Step::Popped => self.popped(id, reply),
         }
     }
 
@@ -147,6 +165,8 @@ impl Engine {
                 self.wake_streams();
             }
             Lane::Subscriber => return self.feed_ready(id),
+            Lane::Pinned => return self.pinned_ready(id),
+            Lane::Asker => return self.asker_ready(id),
         }
         self.reroute(pool, shard);
     }

@@ -1,5 +1,6 @@
 //! The clients' half: sessions, input that waits, the order of replies, output. Knows no nodes.
 
+pub(crate) mod pinned;
 pub(crate) mod replies;
 mod roads;
 mod silence;
@@ -12,6 +13,7 @@ use super::profile::Profile;
 use crate::base::{ListenerId, PoolId, ShardId, Time};
 use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, RequestTail, Span};
+use pinned::{Blocked, Transaction};
 use replies::Replies;
 pub(crate) use roads::Roads;
 pub(crate) use silence::Mode;
@@ -41,8 +43,11 @@ impl Pause {
     pub(crate) const STREAM: Pause = Pause(16);
     /// It will be closed once it has been given what it is owed.
     pub(crate) const CLOSING: Pause = Pause(32);
-    /// It goes on when it is owed nothing: a request about subscriptions waits for that, or for nodes.
-    pub(crate) const SETTLE: Pause = Pause(64);
+    /// Its last request must be answered before the next is looked at: one that blocks, or an EXEC that may
+    /// change what the client is.
+    pub(crate) const TURN: Pause = Pause(64);
+    /// The nodes are being asked about the name of a command.
+    pub(crate) const NAME: Pause = Pause(128);
 
     pub(crate) fn any(self) -> bool {
         self.0 != 0
@@ -85,6 +90,10 @@ pub(crate) struct Client {
     pub(crate) authenticated: bool,
     /// It has subscriptions.
     pub(crate) subscribed: bool,
+    /// It said MULTI: its requests are queued.
+    pub(crate) in_multi: bool,
+    /// It watches keys: what it asks of their shard goes by an upstream of its own.
+    pub(crate) watching: bool,
     /// It closed its side: it is given what it is owed, then closed.
     pub(crate) eof: bool,
     /// The driver reads from it.
@@ -128,6 +137,10 @@ pub(crate) struct Session {
     /// It is being closed for what it sent.
     pub(crate) protocol_error: bool,
     pub(crate) subscriber: Option<Box<Subscriber>>,
+    /// MULTI or WATCH was said.
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// A command of it blocks, or is about to.
+    pub(crate) blocked: Option<Box<Blocked>>,
 }
 
 impl Session {
@@ -147,6 +160,8 @@ impl Session {
             resent_since: None,
             protocol_error: false,
             subscriber: None,
+            transaction: None,
+            blocked: None,
         }
     }
 }

@@ -35,6 +35,7 @@ impl Engine {
         let Found::Row(row) = command::find(bytes, &self.args) else { return false };
         let streams = authenticated
             && (!client.subscribed || client.profile.protocol == Protocol::Resp3)
+            && !client.in_multi
             && row.handling == Handling::Forward
             && row.arity_fits(pending.args)
             && (row.is_read() || route != Route::Replica)
@@ -130,8 +131,7 @@ impl Engine {
     /// A ready upstream of the bulk lane to the shard's primary; if there is none, one is made.
     fn bulk_upstream(&mut self, pool: PoolId, shard: ShardId, row: RowId) -> Option<UpstreamId> {
         let snapshot = Arc::clone(self.topology.pool(pool));
-        let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
-        let writable = snapshot.shard(shard).writable() && !routes.subscribing;
+        let writable = snapshot.shard(shard).writable() && !self.subscribes_first(pool, shard);
         if !writable && !command::row(row).is_read() {
             return None;
         }

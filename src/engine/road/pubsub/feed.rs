@@ -256,6 +256,11 @@ impl Engine {
         self.drive(pool, topic, name);
     }
 
+    /// Whether a shard's writes wait until everybody's subscriptions are on its primary.
+    pub(in crate::engine::road) fn subscribes_first(&self, pool: PoolId, shard: ShardId) -> bool {
+        self.pools[usize::from(pool.0)].routes[usize::from(shard.0)].subscribing
+    }
+
     /// Finds out whether a shard's writes must wait until everybody's subscriptions are on its primary.
     pub(in crate::engine) fn subscribe_first(&mut self, pool: PoolId, shard: ShardId) {
         let limit = FIRST.min(self.topology.pool(pool).hold / 2);

@@ -25,7 +25,7 @@ impl Engine {
     ) -> Flow {
         let Some(client) = self.clients.get_mut(id) else { return Flow::Taken };
         if client.replies.owed() > 0 {
-            client.pause.set(Pause::SETTLE);
+            client.pause.set(Pause::TURN);
             return Flow::NotNow;
         }
         let subscriber = client.session.subscriber.get_or_insert_default();
@@ -85,7 +85,7 @@ impl Engine {
     ) -> Flow {
         let Some(client) = self.clients.get_mut(id) else { return Flow::Taken };
         if client.replies.owed() > 0 {
-            client.pause.set(Pause::SETTLE);
+            client.pause.set(Pause::TURN);
             return Flow::NotNow;
         }
         let protocol = client.profile.protocol;
@@ -140,7 +140,7 @@ impl Engine {
         let Some(seq) = self.reserve(id) else { return };
         let (since, until) = (self.now, self.now + self.topology.pool(pool).hold);
         let Some(client) = self.clients.get_mut(id) else { return };
-        client.pause.set(Pause::SETTLE);
+        client.pause.set(Pause::TURN);
         if let Some(subscriber) = client.session.subscriber.as_mut() {
             subscriber.pending = Some(Pending { seq, topic, missing, since, until, what });
             self.pools[usize::from(pool.0)].subscriptions.pending.insert((until, id));

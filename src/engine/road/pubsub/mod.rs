@@ -124,7 +124,7 @@ impl Engine {
     }
 
     /// The shard that a channel is published to.
-    fn shard_of_channel(&mut self, pool: PoolId, name: &[u8]) -> ShardId {
+    pub(super) fn shard_of_channel(&mut self, pool: PoolId, name: &[u8]) -> ShardId {
         let placement = &self.topology.pool(pool).placement;
         let place = keyspace_key(name).unwrap_or(name);
         ShardId(placement.shard(place, || next_random(&mut self.random)) as u16)

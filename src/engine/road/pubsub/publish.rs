@@ -10,6 +10,7 @@ use crate::engine::road::HeldOwner;
 use crate::engine::road::error_reply::ErrorReply;
 use crate::engine::road::gather::Join;
 use crate::engine::road::local::glob;
+use crate::resp;
 use crate::topology::Subscribers;
 
 impl Engine {
@@ -42,6 +43,27 @@ impl Engine {
         }
         self.send(HeldOwner::Part { client: id, seq, gather, part: 0 }, pool, shard, row, request, 0);
         Flow::Taken
+    }
+}
+
+impl Engine {
+    /// What the node said of a message that was published within a block.
+    pub(in crate::engine::road) fn put_right(
+        &self,
+        id: ClientId,
+        topic: Topic,
+        channel: &[u8],
+        shard: ShardId,
+        reply: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        match (resp::integer_of(reply), self.clients.get(id)) {
+            (Some(by_node), Some(client)) => {
+                let subscribers = &self.topology.pool(client.pool).facts.subscribers;
+                resp::integer(out, reached(subscribers, topic, channel, shard, by_node));
+            }
+            _ => out.extend_from_slice(reply),
+        }
     }
 }
 

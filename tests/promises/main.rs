@@ -3,6 +3,7 @@
 
 mod access;
 mod admin;
+mod as_a_server;
 mod bad_input;
 mod check_connect;
 mod client_family;
@@ -24,9 +25,12 @@ mod pubsub;
 mod replica_reads;
 mod rig;
 mod rough_clients;
+mod scans;
 mod scripts;
 mod sentinel_source;
 mod splits;
 mod support;
 mod valkey_commands;
 mod verbs;
+mod waits;
+mod whole_pool;

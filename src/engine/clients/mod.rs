@@ -5,6 +5,7 @@ pub(crate) mod replies;
 mod roads;
 mod silence;
 pub(crate) mod subscriber;
+mod writes;
 
 use core::net::SocketAddr;
 
@@ -18,6 +19,7 @@ use replies::Replies;
 pub(crate) use roads::Roads;
 pub(crate) use silence::Mode;
 use subscriber::Subscriber;
+pub(crate) use writes::Writes;
 
 /// A client that has this much output unread is not parsed and not read until half of it has gone.
 pub(crate) const OUTPUT_MARK: usize = 256 * 1024;
@@ -71,6 +73,7 @@ pub(crate) struct Client {
     pub(crate) output: ByteQueue,
     pub(crate) input: ByteQueue,
     pub(crate) roads: Roads,
+    pub(crate) writes: Writes,
     /// The request at the front of the input, if it was looked at and found incomplete.
     pub(crate) partial: Option<Box<Partial>>,
     /// A request that passes through in pieces.

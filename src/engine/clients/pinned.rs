@@ -5,6 +5,7 @@
 use crate::base::{ShardId, Time, UpstreamId};
 use crate::command::{Local, RowId, Topic};
 use crate::engine::clients::replies::Seq;
+use crate::engine::road::Page;
 
 /// What MULTI and WATCH have begun.
 #[derive(Default)]
@@ -45,6 +46,8 @@ pub(crate) enum OwnKind {
     Select(u32),
     /// Published by the node within the block; whom it has reached is put right.
     Published { topic: Topic, channel: Vec<u8>, shard: ShardId },
+    /// Executed by the node: a page of a scan, for which Ketch gives out its own cursor.
+    Page(Page),
 }
 
 /// Keys are watched on an upstream that the client has for itself.

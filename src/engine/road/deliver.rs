@@ -17,13 +17,17 @@ impl Engine {
     /// Bytes of a node: each reply that is whole is matched; the beginning of one is kept or passed on.
     pub(in crate::engine) fn take_replies(&mut self, id: UpstreamId, bytes: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        upstream.last_byte = self.now;
+        let before = core::mem::replace(&mut upstream.last_byte, self.now);
         upstream.counters.received.add(bytes.len() as u64);
         if upstream.lane == Lane::Subscriber {
             return self.take_messages(id, bytes);
         }
+        let mut slow = self.waited(id, before);
         let mut at = 0;
         while at < bytes.len() {
+            if let Some(slow) = &mut slow {
+                self.suspect(id, slow);
+            }
             let Some(upstream) = self.upstreams.get_mut(id) else { return };
             match upstream.scanner.advance(&bytes[at..]) {
                 ReplyScan::Done(n) => {
@@ -49,11 +53,15 @@ impl Engine {
             }
         }
         self.drained(id);
+        if let Some(slow) = slow {
+            self.note_slow(slow);
+        }
     }
 
     /// A whole reply belongs to the oldest entry.
     pub(super) fn matched(&mut self, id: UpstreamId, reply: &[u8]) {
         let telling = matches!(reply.first(), Some(b'-' | b'!'));
+        self.note_process(id);
         if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id, reply)) {
             return;
         }
@@ -85,6 +93,17 @@ impl Engine {
             }
             Owner::Own(step) => self.own_answer(id, step, reply),
             Owner::Nobody => {}
+        }
+    }
+
+    /// Which process gave a part's reply: also one that is kept at first, and given later.
+    #[inline]
+    fn note_process(&mut self, id: UpstreamId) {
+        if let Some(upstream) = self.upstreams.get(id)
+            && let Some(Owner::Part { gather, .. }) = upstream.expected.front().map(|e| e.owner)
+            && let Some(gather) = self.gathers.get_mut(gather)
+        {
+            gather.note_process(upstream.tag);
         }
     }
 

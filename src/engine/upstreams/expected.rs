@@ -30,6 +30,8 @@ pub(crate) enum Step {
     Auth,
     Hello,
     Select,
+    /// INFO server: which process it is.
+    RunId,
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,
@@ -39,6 +41,8 @@ pub(crate) enum Step {
     CaughtUp,
     /// Nothing was heard on a subscriber upstream for a while.
     Ping,
+    /// INFO replication, with the number of the question: how far the node is.
+    Offset(u32),
     /// CLIENT ID, of a pinned upstream: by it the node can be asked to unblock it.
     ClientId,
     /// The answer to MULTI, or to a command of a block, before the one to EXEC.

@@ -6,7 +6,6 @@ use super::SPARE;
 use crate::base::{NodeId, PoolId, ShardId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::CloseReason;
-use crate::engine::road::pubsub::SubscribedFirst;
 use crate::engine::upstreams::{Lane, State, Upstream};
 use crate::topology::{Health, Node, NodeState, Role};
 
@@ -17,9 +16,6 @@ pub(crate) struct Routes {
     pub(crate) replicas: Vec<UpstreamId>,
     /// The primary that was believed last, also while none is.
     pub(super) believed: Option<NodeId>,
-    /// Writes wait until everybody's subscriptions are on the primary.
-    pub(crate) subscribing: bool,
-    pub(crate) first: SubscribedFirst,
 }
 
 impl Engine {

@@ -439,7 +439,7 @@ impl Engine {
         };
         match (gate, upstream) {
             (Gate::Held { reason, .. }, _) if !is_read => Err(Why::Shard(reason)),
-            _ if !is_read && routes.subscribing => Err(Why::Connecting),
+            _ if !is_read && self.subscribes_first(pool, shard) => Err(Why::Connecting),
             (_, Some(id)) if is_read || self.upstreams.get(id).is_some_and(|u| u.may_write()) => Ok(id),
             (Gate::Held { reason, .. }, None) => Err(Why::Shard(reason)),
             _ if believed.primary.is_none() => Err(Why::Shard(HoldReason::NoPrimary)),

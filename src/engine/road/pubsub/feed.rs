@@ -42,26 +42,27 @@ pub(crate) struct Feed {
     /// All that was wanted when the upstream was ready is confirmed; the node it is on.
     on: Option<NodeId>,
     facts: Arc<FeedFacts>,
-}
-
-/// Whether a shard's writes wait for subscriptions.
-#[derive(Clone, Copy)]
-pub(crate) struct SubscribedFirst {
-    /// For this primary, since then.
-    waits: Option<(NodeId, Time)>,
+    /// The shard's writes wait until everybody's subscriptions are on its primary.
+    holds_writes: bool,
+    /// For which primary, and since when it was found that they are not.
+    behind: Option<(NodeId, Time)>,
     /// When to look again.
     look_at: Time,
 }
 
-impl Default for SubscribedFirst {
-    fn default() -> SubscribedFirst {
-        SubscribedFirst { waits: None, look_at: Time::ZERO }
-    }
-}
-
 impl Feed {
     pub(super) fn new(facts: Arc<FeedFacts>) -> Feed {
-        Feed { upstream: None, retry_at: None, names: 0, idle_since: Time::ZERO, on: None, facts }
+        Feed {
+            upstream: None,
+            retry_at: None,
+            names: 0,
+            idle_since: Time::ZERO,
+            on: None,
+            facts,
+            holds_writes: false,
+            behind: None,
+            look_at: Time::ZERO,
+        }
     }
 }
 
@@ -257,25 +258,27 @@ impl Engine {
     }
 
     /// Whether a shard's writes wait until everybody's subscriptions are on its primary.
+    #[inline]
     pub(in crate::engine::road) fn subscribes_first(&self, pool: PoolId, shard: ShardId) -> bool {
-        self.pools[usize::from(pool.0)].routes[usize::from(shard.0)].subscribing
+        self.pools[usize::from(pool.0)].subscriptions.feeds[usize::from(shard.0)].holds_writes
     }
 
-    /// Finds out whether a shard's writes must wait until everybody's subscriptions are on its primary.
+    /// Finds out whether they must.
     pub(in crate::engine) fn subscribe_first(&mut self, pool: PoolId, shard: ShardId) {
+        let now = self.now;
         let limit = FIRST.min(self.topology.pool(pool).hold / 2);
         let snapshot = self.topology.pool(pool).shard(shard);
         let elsewhere = snapshot.primary.filter(|primary| !snapshot.facts.feeds.are_on(*primary));
-        let routes = &mut self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
-        let since = match routes.first.waits {
+        let feed = self.feed_of(pool, shard);
+        let since = match feed.behind {
             Some((for_whom, since)) if elsewhere == Some(for_whom) => since,
-            _ => self.now,
+            _ => now,
         };
-        routes.first.waits = elsewhere.map(|primary| (primary, since));
-        routes.subscribing = elsewhere.is_some() && self.now.since(since) < limit;
-        if routes.subscribing {
-            routes.first.look_at = self.now + LOOK;
-            self.due_by(self.now + LOOK);
+        feed.behind = elsewhere.map(|primary| (primary, since));
+        feed.holds_writes = elsewhere.is_some() && now.since(since) < limit;
+        if feed.holds_writes {
+            feed.look_at = now + LOOK;
+            self.due_by(now + LOOK);
         }
     }
 
@@ -292,12 +295,13 @@ impl Engine {
     }
 
     fn look_for_others(&mut self, pool: &Pool, shard: ShardId) {
-        let routes = &self.pools[usize::from(pool.id.0)].routes[usize::from(shard.0)];
-        if !routes.subscribing || routes.first.look_at > self.now {
+        let now = self.now;
+        let feed = self.feed_of(pool.id, shard);
+        if !feed.holds_writes || feed.look_at > now {
             return;
         }
         self.subscribe_first(pool.id, shard);
-        if !self.pools[usize::from(pool.id.0)].routes[usize::from(shard.0)].subscribing {
+        if !self.subscribes_first(pool.id, shard) {
             self.release(pool.id, shard);
         }
     }
@@ -318,22 +322,19 @@ impl Engine {
 
     /// When `expire_feeds` has something to do.
     pub(in crate::engine) fn feeds_due(&self) -> Option<Time> {
-        self.pools
-            .iter()
-            .filter_map(|state| {
-                let feeds = state.subscriptions.feeds.iter().flat_map(|feed| {
-                    let ready = feed.upstream.and_then(|id| self.upstreams.get(id)).filter(|u| u.is_ready());
-                    let ping = ready.filter(|u| u.expected.is_empty()).map(|u| u.last_byte + PING_AFTER);
-                    let idle = (feed.names == 0 && feed.upstream.is_some()).then(|| feed.idle_since + IDLE);
-                    let retry = feed.retry_at.filter(|_| feed.names > 0 && feed.upstream.is_none());
-                    [ping, idle, retry].into_iter().flatten()
-                });
-                let look =
-                    state.routes.iter().filter(|routes| routes.subscribing).map(|r| r.first.look_at).min();
-                let pending = state.subscriptions.pending.first().map(|(until, _)| *until);
-                feeds.chain(look).chain(pending).min()
-            })
-            .min()
+        let subscriptions = self.pools.iter().map(|state| &state.subscriptions);
+        let feeds = subscriptions.clone().flat_map(|subscriptions| &subscriptions.feeds);
+        let pending = subscriptions.filter_map(|subscriptions| subscriptions.pending.first());
+        feeds.filter_map(|feed| self.feed_due(feed)).chain(pending.map(|(until, _)| *until)).min()
+    }
+
+    fn feed_due(&self, feed: &Feed) -> Option<Time> {
+        let ready = feed.upstream.and_then(|id| self.upstreams.get(id)).filter(|u| u.is_ready());
+        let ping = ready.filter(|u| u.expected.is_empty()).map(|u| u.last_byte + PING_AFTER);
+        let idle = (feed.names == 0 && feed.upstream.is_some()).then(|| feed.idle_since + IDLE);
+        let retry = feed.retry_at.filter(|_| feed.names > 0 && feed.upstream.is_none());
+        let look = feed.holds_writes.then_some(feed.look_at);
+        [ping, idle, retry, look].into_iter().flatten().min()
     }
 }
 

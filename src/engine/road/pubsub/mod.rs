@@ -36,7 +36,6 @@ use super::Flow;
 use super::error_reply::ErrorReply;
 pub(crate) use ask::Question;
 use feed::Feed;
-pub(crate) use feed::SubscribedFirst;
 use interests::Interests;
 
 use crate::base::{ClientId, PoolId, ShardId, Time, next_random};

@@ -416,6 +416,7 @@ pub enum Local {
     Auth,
     Hello,
     Select,
+    Reset,
     ClientSetname,
     ClientGetname,
     ClientSetinfo,

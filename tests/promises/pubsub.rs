@@ -2,6 +2,7 @@
 //! subscribed, in order, whichever shard it meets them on, and one subscriber upstream a shard and worker.
 
 mod failover;
+mod resp3;
 mod same_bytes;
 
 use std::collections::BTreeMap;

@@ -96,7 +96,7 @@ impl Engine {
         }
         match row.handling {
             Handling::PubSub(PubSub::Subscribe(_) | PubSub::Unsubscribe(_))
-            | Handling::Local(Local::Quit) => None,
+            | Handling::Local(Local::Quit | Local::Reset) => None,
             Handling::Local(Local::Ping) if self.args.len() <= 2 => {
                 let mut reply = Vec::new();
                 resp::array(&mut reply, 2);

@@ -256,9 +256,9 @@ impl Engine {
             age: self.now.since(session.opened).as_secs(),
             idle: self.now.since(session.last).as_secs(),
             flags: self.client_flags(id, client),
-            kind: ClientKind::Normal,
+            kind: if client.subscribed { ClientKind::Pubsub } else { ClientKind::Normal },
             db: client.profile.db,
-            subscriptions: [0; 3],
+            subscriptions: session.subscriber.as_ref().map_or([0; 3], |s| s.counts()),
             queued: block.map(|block| block.commands),
             watched: 0,
             input,
@@ -280,6 +280,7 @@ impl Engine {
     /// replica, e not evicted, T not touching keys.
     fn client_flags(&self, id: ClientId, client: &Client) -> String {
         let letters = [
+            ('P', client.subscribed),
             ('x', client.in_multi),
             ('b', client.session.blocked.is_some() || self.hold.is_paused(id)),
             ('c', client.pause.has(super::Pause::CLOSING)),

@@ -160,9 +160,6 @@ fn what_is_not_there_yet_and_what_is_never_forwarded_says_so_and_the_client_stay
     for request in [
         &["MULTI"][..],
         &["WATCH", "k"],
-        &["SUBSCRIBE", "c"],
-        &["PSUBSCRIBE", "c*"],
-        &["SSUBSCRIBE", "c"],
         &["BLPOP", "k", "0"],
         &["BRPOPLPUSH", "a", "a", "0"],
         &["BZPOPMIN", "k", "0"],

@@ -270,7 +270,7 @@ fn set_mood(world: &mut World, node: usize, mood: Mood) {
 }
 
 /// Another node of the shard becomes its master and is believed.
-fn failover(world: &mut World, shard: usize, weather: Weather) {
+pub(crate) fn failover(world: &mut World, shard: usize, weather: Weather) {
     let Some(new) = some_replica(world, shard) else { return };
     let old = world.topology.pools[0].shards[shard].primary.unwrap();
     let two_masters = weather == Weather::Wild && world.chance.one_in(2);

@@ -21,6 +21,7 @@ mod pipelines;
 mod placement;
 mod pools;
 mod process;
+mod profiles;
 mod replica_reads;
 mod rig;
 mod rough_clients;

@@ -275,6 +275,7 @@ impl Model {
             // It happens at EXEC, if at all.
             let words = words_of_queued(inner);
             command(out, &words);
+            self.forms.push_back(self.protocol);
             return self.owed.push_back((seq, ask, false));
         }
         let mut words: Vec<Vec<u8>> = Vec::new();

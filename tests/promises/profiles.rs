@@ -167,7 +167,6 @@ fn what_is_no_request_is_answered_as_a_node_answers_it() {
         "*1\r\n$-1\r\n",
         "*1\r\n$536870913\r\n",
         "*1\r\n$x\r\n",
-        "*1\r\n$4\r\nPING",
         "*2\r\n$4\r\nECHO\r\n$0\r\n\r\n",
         "*1\r\n$0\r\n\r\n",
         "SELECT\r\n",

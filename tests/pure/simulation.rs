@@ -13,6 +13,7 @@ mod random;
 mod scenarios;
 mod scripted;
 mod setup;
+mod whole_pool;
 mod world;
 
 /// Says how to see a failed world again.

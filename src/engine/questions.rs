@@ -240,6 +240,8 @@ impl Engine {
     /// A client as CLIENT LIST tells of it.
     pub(super) fn card<'a>(&'a self, id: ClientId, client: &'a Client) -> ClientCard<'a> {
         let session = &client.session;
+        let begun = session.transaction.as_ref();
+        let watch = begun.and_then(|begun| begun.watch.as_ref());
         let input = client.input.len();
         let parked = client.replies.parked_bytes() + client.gathered;
         let kept = size_of::<Client>() + size_of::<Session>();
@@ -258,8 +260,8 @@ impl Engine {
             kind: ClientKind::Normal,
             db: client.profile.db,
             subscriptions: [0; 3],
-            queued: None,
-            watched: 0,
+            queued: begun.and_then(|begun| begun.block.as_ref()).map(|block| block.commands),
+            watched: watch.map_or(0, |watch| watch.keys),
             input,
             output: client.output.len(),
             parked,
@@ -278,8 +280,12 @@ impl Engine {
     /// t, R, B tracking, d a watched key has changed, c to be closed after its replies, r reading from a
     /// replica, e not evicted, T not touching keys.
     fn client_flags(&self, id: ClientId, client: &Client) -> String {
+        let watch = client.session.transaction.as_ref().and_then(|begun| begun.watch.as_ref());
+        let blocked = client.session.blocked.as_ref().is_some_and(|blocked| blocked.is_sent());
         let letters = [
-            ('b', self.hold.is_paused(id)),
+            ('x', client.in_multi),
+            ('b', blocked || self.hold.is_paused(id)),
+            ('d', watch.is_some_and(|watch| watch.broken)),
             ('c', client.pause.has(super::Pause::CLOSING)),
             ('e', client.session.no_evict),
             ('T', client.session.no_touch),

@@ -4,6 +4,7 @@
 mod access;
 mod admin;
 mod bad_input;
+mod blocking;
 mod check_connect;
 mod client_family;
 mod clients;
@@ -25,4 +26,5 @@ mod rough_clients;
 mod sentinel_source;
 mod splits;
 mod support;
+mod transactions;
 mod verbs;

@@ -84,7 +84,7 @@ fn clients(lines: &mut Lines, cx: &Context<'_>) {
     lines.line("connected_clients", cx.pool.facts.clients());
     lines.line("cluster_connections", 0);
     lines.line("maxclients", cx.pool.config.limits.max_clients);
-    lines.line("blocked_clients", 0);
+    lines.line("blocked_clients", cx.pool.facts.blocked.load(Ordering::Relaxed));
     lines.line("tracking_clients", 0);
 }
 

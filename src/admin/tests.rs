@@ -91,6 +91,7 @@ fn pool(id: u16, name: &str) -> Pool {
             node(3, 1, Role::Primary, Health::Down),
         ],
         facts: Arc::default(),
+        learned: Arc::default(),
         hold: Duration::from_secs(15),
     }
 }
@@ -100,6 +101,7 @@ fn topology(epoch: u64, pools: Vec<Pool>) -> Topology {
         id: ListenerId(0),
         pool: PoolId(0),
         address: address(6380),
+        announce: None,
         route: Route::Auto,
         reads: ReadPolicy::PreferReplica,
     };

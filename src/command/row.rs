@@ -18,12 +18,16 @@ pub struct Row {
     pub request: RequestPolicy,
     pub reply: ReplyPolicy,
     pub handling: Handling,
+    /// A read that only the primary can serve: what it tells, or goes on from, is that node's own.
+    pub(in crate::command) primary_only: bool,
     /// Redis's command tips, as `COMMAND INFO` prints them; `request` and `reply` are read from them.
     pub tips: &'static [&'static str],
     /// Which servers have it.
     pub known: Known,
     /// The first version that had it, of Redis up to 7.2, of Valkey from 7.2 on.
     pub since: &'static str,
+    /// What it has to do with the texts of scripts.
+    pub script: Option<Script>,
     /// Empty where the servers give none.
     pub complexity: &'static str,
     pub summary: &'static str,
@@ -50,6 +54,12 @@ impl Row {
     #[inline]
     pub fn is_read(&self) -> bool {
         self.flags.contains(Flags::READONLY)
+    }
+
+    /// A read that any node of its shard may serve.
+    #[inline]
+    pub fn any_node(&self) -> bool {
+        self.is_read() && !self.primary_only
     }
 
     /// The argument index of the key, where there is exactly one key at a fixed place and nothing
@@ -152,6 +162,11 @@ macro_rules! flags {
                 $name(self.0 | other.0)
             }
 
+            /// None for a name that is none of them.
+            pub(in crate::command) fn of_name(name: &str) -> $name {
+                Self::NAMES.iter().find(|(_, own)| *own == name).map_or($name::NONE, |(flag, _)| *flag)
+            }
+
             /// As Redis prints them, in its order.
             pub fn names(self) -> impl Iterator<Item = &'static str> {
                 Self::NAMES.iter().filter(move |(flag, _)| self.contains(*flag)).map(|(_, name)| *name)
@@ -240,6 +255,8 @@ pub enum Group {
     Hash,
     Hyperloglog,
     List,
+    /// What was learned from the nodes.
+    Module,
     Pubsub,
     Scripting,
     Sentinel,
@@ -262,6 +279,7 @@ impl Group {
             Group::Hash => "hash",
             Group::Hyperloglog => "hyperloglog",
             Group::List => "list",
+            Group::Module => "module",
             Group::Pubsub => "pubsub",
             Group::Scripting => "scripting",
             Group::Sentinel => "sentinel",
@@ -277,7 +295,7 @@ impl Group {
     fn category(self) -> &'static [&'static str] {
         match self {
             Group::Bitmap => &["@bitmap"],
-            Group::Cluster | Group::Pubsub | Group::Sentinel | Group::Server => &[],
+            Group::Cluster | Group::Module | Group::Pubsub | Group::Sentinel | Group::Server => &[],
             Group::Connection => &["@connection"],
             Group::Generic => &["@keyspace"],
             Group::Geo => &["@geo"],
@@ -314,6 +332,12 @@ pub enum Handling {
     Split(Split),
     /// To every shard's primary; the replies are put together by the reply policy.
     EachShard,
+    /// A page of a scan, over the shards or of one key: with a cursor of Ketch's own.
+    Scan,
+    /// One key of all shards.
+    RandomKey,
+    /// How many replicas have a client's writes: asked by Ketch, for connections are shared.
+    Wait,
     /// Answered by Ketch itself.
     Local(Local),
     /// Begins, ends or watches for a block of commands.
@@ -323,6 +347,19 @@ pub enum Handling {
     Later(&'static str),
     /// Never forwarded: the reason, and what to use instead.
     Refused(&'static str),
+}
+
+/// What a command has to do with the texts of scripts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Script {
+    /// Its argument at this index is a script's text.
+    Text(u8),
+    /// Runs the script that its first argument names.
+    Digest,
+    /// All its arguments from this index on name scripts; it runs none of them.
+    Digests(u8),
+    /// Forgets all scripts.
+    Flush,
 }
 
 /// The commands that can be split by shard and put together again.
@@ -378,6 +415,32 @@ pub enum Local {
     CommandGetkeysandflags,
     Info,
     ConfigGet,
+    ConfigSet,
+    ConfigResetstat,
+    SlowlogGet,
+    SlowlogLen,
+    SlowlogReset,
+    CommandlogGet,
+    CommandlogLen,
+    CommandlogReset,
+    LatencyLatest,
+    LatencyHistory,
+    LatencyReset,
+    LatencyHistogram,
+    LatencyGraph,
+    LatencyDoctor,
+    MemoryStats,
+    MemoryDoctor,
+    MemoryMallocStats,
+    MemoryPurge,
+    SentinelAddress,
+    SentinelMasters,
+    SentinelMaster,
+    SentinelReplicas,
+    SentinelSentinels,
+    SentinelCkquorum,
+    SentinelIsMasterDown,
+    SentinelMyid,
     Time,
     Role,
     Lolwut,
@@ -456,6 +519,8 @@ pub enum Find {
 pub enum Finder {
     /// The key specs tell everything.
     Specs,
+    /// So do they, as a node told them: a keyword that is not there stands for no keys, as on the servers.
+    Learned,
     /// One key; GET among the options also reads it.
     SetOptions,
     /// One key; only GETs read, SET and INCRBY write.

@@ -280,6 +280,13 @@ static LISTEN: Section = Section {
     doc: "A listener, where `listen = \"HOST:PORT\"` does not say enough. Any number of them.",
     rows: &[
         unset("address", Kind::Address, "\"127.0.0.1:6380\"", "Where clients connect."),
+        unset(
+            "announce",
+            Kind::Address,
+            "\"cache.example.net:6380\"",
+            "Where clients find this listener, which SENTINEL answers. Default: its address, or, where that is every \
+             address of the machine, the one that the client who asks is connected to.",
+        ),
         row(
             "route",
             Kind::Choice(ROUTES),
@@ -377,6 +384,12 @@ static LIMITS: Section = Section {
             COUNT,
             "1000",
             "Clients that have a connection to a node for themselves: while they block, or watch keys.",
+        ),
+        row(
+            "script_cache",
+            Kind::Size { least: 65536 },
+            "\"16MiB\"",
+            "Texts of scripts that are kept, to load them where they are missing; those used last.",
         ),
     ],
 };

@@ -104,6 +104,8 @@ pub struct PoolConfig {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListenerConfig {
     pub address: Address,
+    /// Where clients find it, if not there: what SENTINEL answers. Never an unspecified address.
+    pub announce: Option<Address>,
     pub route: Route,
     /// Overrides the pool's.
     pub reads: Option<ReadPolicy>,
@@ -202,6 +204,8 @@ pub struct Limits {
     pub max_upstreams: usize,
     /// Clients that have an upstream for themselves, over all workers.
     pub max_pinned: usize,
+    /// Texts of scripts that were seen, over all workers.
+    pub script_cache: ByteSize,
 }
 
 impl Default for Limits {
@@ -217,6 +221,7 @@ impl Default for Limits {
             gather_limit: ByteSize::mib(256),
             max_upstreams: 64,
             max_pinned: 1000,
+            script_cache: ByteSize::mib(16),
         }
     }
 }

@@ -88,6 +88,9 @@ fn write_pool(lines: &mut Lines, pool: &PoolConfig) {
     for listener in &pool.listeners {
         lines.header(&format!("[[{title}.listen]]"));
         lines.text("address", &listener.address);
+        if let Some(announce) = &listener.announce {
+            lines.text("announce", announce);
+        }
         lines.text("route", ROUTES[listener.route as usize]);
         if let Some(reads) = listener.reads {
             lines.text("reads", READS[reads as usize]);
@@ -152,6 +155,7 @@ fn bounds(lines: &mut Lines, title: &str, pool: &PoolConfig) {
     lines.text("gather_limit", pool.limits.gather_limit);
     lines.plain("max_upstreams", pool.limits.max_upstreams);
     lines.plain("max_pinned", pool.limits.max_pinned);
+    lines.text("script_cache", pool.limits.script_cache);
     lines.header(&format!("[{title}.health]"));
     lines.time("interval", pool.health.interval);
     lines.plain("fail", pool.health.fail);

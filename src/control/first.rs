@@ -29,6 +29,7 @@ fn first_pool(id: PoolId, config: &Arc<PoolConfig>, next_node: &mut u32) -> Pool
         shards: config.shards.iter().enumerate().map(|(i, s)| first_shard(i, &s.name)).collect(),
         nodes: first_nodes(config, next_node),
         facts: Arc::new(PoolFacts::default()),
+        learned: Arc::default(),
         hold: core::time::Duration::ZERO,
     };
     pool.hold = hold(&pool, core::time::Duration::ZERO);
@@ -65,6 +66,7 @@ fn listeners(pools: &[Arc<Pool>]) -> Arc<[ListenerInfo]> {
             id: ListenerId(number(index)),
             pool: pool.id,
             address: listener.address.clone(),
+            announce: listener.announce.clone(),
             route: listener.route,
             reads: listener.reads.unwrap_or(pool.config.reads),
         })

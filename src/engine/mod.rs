@@ -32,6 +32,7 @@ mod pauses;
 mod profile;
 mod questions;
 mod road;
+mod scripts;
 mod slab;
 mod upstreams;
 
@@ -53,7 +54,7 @@ use links::PoolState;
 use pauses::Pauses;
 use profile::Profile;
 use questions::Inquiries;
-use road::{Gathers, Hold};
+use road::{Gathers, Hold, Unknown, Waits};
 use slab::Slab;
 use upstreams::Upstream;
 
@@ -83,6 +84,8 @@ pub struct Engine {
     worker: WorkerId,
     workers: usize,
     random: u64,
+    /// The worker's own number, for tables that nobody may fill on purpose.
+    seed: u64,
     wall_at_origin: Duration,
     clients: Slab<Client>,
     upstreams: Slab<Upstream>,
@@ -91,8 +94,11 @@ pub struct Engine {
     connected: Vec<Gauge>,
     gathers: Gathers,
     hold: Hold,
+    waits: Waits,
     pauses: Pauses,
     inquiries: Inquiries,
+    /// Names of commands that nobody knows yet.
+    unknown: Unknown,
     buffers: BufferPool,
     /// Where the arguments of the request at hand lie.
     args: Vec<Span>,
@@ -140,6 +146,7 @@ impl Engine {
             worker: setting.worker,
             workers: setting.workers.max(1),
             random: setting.seed | 1,
+            seed: setting.seed,
             wall_at_origin: setting.wall_at_origin,
             clients: Slab::new(),
             upstreams: Slab::new(),
@@ -147,8 +154,10 @@ impl Engine {
             connected,
             gathers: Gathers::new(),
             hold: Hold::default(),
+            waits: Waits::default(),
             pauses: Pauses::default(),
             inquiries: Inquiries::default(),
+            unknown: Unknown::default(),
             buffers: BufferPool::default(),
             args: Vec::new(),
             keys: Vec::new(),
@@ -188,6 +197,9 @@ impl Engine {
     pub fn topology(&mut self, topology: Arc<Topology>) {
         if topology.epoch != self.topology.epoch {
             self.reconcile(topology);
+            if self.unknown.is_waited_for() {
+                self.look_names_up_again();
+            }
         }
     }
 
@@ -201,7 +213,7 @@ impl Engine {
             (_, reads) => reads,
         };
         let pool = Arc::clone(self.topology.pool(pool_id));
-        let counted = pool.facts.reserve_client(pool.config.limits.max_clients);
+        let counted = pool.facts.reserve_client(pool.max_clients());
         let session = Session::new(peer, self.now);
         let id: ClientId = self.clients.insert(Client {
             number: self.facts.next_client(),
@@ -209,6 +221,7 @@ impl Engine {
             output: Default::default(),
             input: Default::default(),
             roads: Default::default(),
+            writes: Default::default(),
             partial: None,
             stream: None,
             session: Box::new(session),
@@ -300,6 +313,7 @@ impl Engine {
                 break;
             }
         }
+        self.begin_waits();
         self.count_paused();
         self.next_due = self.due();
     }

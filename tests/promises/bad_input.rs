@@ -168,12 +168,8 @@ fn what_is_not_there_yet_and_what_is_never_forwarded_says_so_and_the_client_stay
         &["BZPOPMIN", "k", "0"],
         &["BLMPOP", "0", "1", "k", "LEFT"],
         &["XREAD", "BLOCK", "0", "STREAMS", "k", "$"],
-        &["SCAN", "0"],
-        &["KEYS", "*"],
-        &["RANDOMKEY"],
         &["MONITOR"],
-        &["CLIENT", "LIST"],
-        &["WAIT", "0", "0"],
+        &["CLIENT", "TRACKING", "ON"],
         &["SHUTDOWN"],
         &["SHUTDOWN", "NOSAVE"],
         &["DEBUG", "SLEEP", "1"],
@@ -185,7 +181,7 @@ fn what_is_not_there_yet_and_what_is_never_forwarded_says_so_and_the_client_stay
         &["MODULE", "LOAD", "/x"],
         &["CONFIG", "REWRITE"],
         &["ACL", "SETUSER", "x"],
-        &["SENTINEL", "MASTERS"],
+        &["SENTINEL", "FAILOVER", "x"],
         &["REPLCONF", "ACK", "0"],
     ] {
         let reply = client.ask(request).unwrap();

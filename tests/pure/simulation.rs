@@ -11,6 +11,7 @@ mod node;
 mod noise;
 mod random;
 mod scenarios;
+mod scripted;
 mod setup;
 mod world;
 

@@ -4,8 +4,10 @@
 //!
 //! All of it runs in the compiler: a row with a tip that nobody knows does not compile.
 
-use crate::command::row::{Begin, Find, Group, Handling, KeySpec, ReplyPolicy, RequestPolicy, RowId};
-pub(super) use crate::command::row::{Count, Finder, Flags, KeyFlags, Known, Local, Row, Split, Transaction};
+use crate::command::row::{Begin, Find, Group, Handling, KeySpec, RequestPolicy, RowId};
+pub(super) use crate::command::row::{
+    Count, Finder, Flags, KeyFlags, Known, Local, ReplyPolicy, Row, Script, Split, Transaction,
+};
 
 macro_rules! words {
     ($type:ident: $($name:ident)*) => {
@@ -20,28 +22,25 @@ words!(KeyFlags: RO RW OW RM);
 // Not there yet.
 pub(super) const PUB_SUB: &str =
     "publishing and subscribing need connections of their own; use a node directly";
-pub(super) const WHOLE_POOL: &str = "it concerns the keys of all shards; ask each node directly";
-pub(super) const EVERY_NODE: &str = "it concerns every node; load scripts on each node, or use EVAL";
 pub(super) const CONNECTION_STATE: &str =
     "it is about the state of one connection, and connections are shared";
 pub(super) const WAITING: &str =
     "it counts the replicas of one connection's writes, and connections are shared";
-pub(super) const OTHER_DATABASE: &str = "it moves a key into another database; use COPY or DUMP and RESTORE";
 pub(super) const MONITOR: &str = "it turns a connection into a stream; use it on a node directly";
-pub(super) const ONE_SERVER: &str = "it is about one server; use a node's own address";
-pub(super) const OWN: &str = "it is about this proxy's own parameters; change the configuration file";
-pub(super) const SENTINEL: &str = "ask a Sentinel, or connect to Ketch like to a Redis server";
 
 // Never forwarded.
+pub(super) const DEBUGGER: &str =
+    "it would turn a connection that clients share into a debugger's; use a node's own address";
 pub(super) const FAILOVER: &str =
     "Sentinel decides which node is primary; use SENTINEL FAILOVER on a Sentinel";
 pub(super) const REPLICATION: &str = "replicas follow their primary directly; use the address of the node";
 pub(super) const ONE_NODE: &str = "it acts on one node; use that node's own address";
+pub(super) const OWN: &str =
+    "Ketch never writes its configuration file; change it there, and use CONFIG SET for what must hold now";
+pub(super) const SENTINEL: &str =
+    "Ketch answers as a Sentinel only to say where it is; use the address of a Sentinel";
 pub(super) const ACL: &str =
     "Ketch has its own users, in the configuration file; for those of a node use its own address";
-pub(super) const SWAPDB: &str =
-    "all clients of the database share connections; use the own address of each primary";
-pub(super) const MIGRATE: &str = "it would copy to a server that Ketch doesn't know; use DUMP and RESTORE";
 
 /// A command or subcommand; keys only where it has some.
 pub(super) const fn row(
@@ -65,9 +64,11 @@ pub(super) const fn row(
         request: RequestPolicy::None,
         reply: ReplyPolicy::None,
         handling: Handling::Forward,
+        primary_only: false,
         tips: &[],
         known: Known::Both,
         since: "",
+        script: None,
         complexity: "",
         summary: "",
         finder: Finder::Specs,
@@ -81,7 +82,7 @@ pub(super) const fn row(
 }
 
 /// `row.single`: one spec, one key, at an index that the arity makes sure of.
-const fn single(arity: i16, keys: &[KeySpec]) -> u8 {
+pub(in crate::command) const fn single(arity: i16, keys: &[KeySpec]) -> u8 {
     match keys {
         [KeySpec { begin: Begin::Index(index), find: Find::Range { last: 0, .. }, flags }]
             if !flags.contains(KeyFlags::NOT_KEY) && arity.unsigned_abs() > *index as u16 =>
@@ -129,6 +130,33 @@ impl Row {
         self
     }
 
+    /// How part replies become one, where Redis has no tip for it.
+    pub(super) const fn joined_by(mut self, policy: ReplyPolicy) -> Row {
+        self.reply = policy;
+        self
+    }
+
+    pub(super) const fn scan(mut self) -> Row {
+        self.handling = Handling::Scan;
+        self.on_primary()
+    }
+
+    pub(super) const fn waits(mut self) -> Row {
+        self.handling = Handling::Wait;
+        self
+    }
+
+    pub(super) const fn random_key(mut self) -> Row {
+        self.handling = Handling::RandomKey;
+        self
+    }
+
+    /// A read that no replica may serve.
+    pub(super) const fn on_primary(mut self) -> Row {
+        self.primary_only = true;
+        self
+    }
+
     pub(super) const fn local(mut self, local: Local) -> Row {
         self.handling = Handling::Local(local);
         self
@@ -162,6 +190,11 @@ impl Row {
 
     pub(super) const fn counted_as(mut self, count: Count) -> Row {
         self.count = count;
+        self
+    }
+
+    pub(super) const fn script(mut self, script: Script) -> Row {
+        self.script = Some(script);
         self
     }
 

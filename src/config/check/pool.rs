@@ -161,6 +161,7 @@ fn limits(fields: &Fields) -> Limits {
         gather_limit: size(fields, "gather_limit"),
         max_upstreams: count(fields, "max_upstreams"),
         max_pinned: count(fields, "max_pinned"),
+        script_cache: size(fields, "script_cache"),
     }
 }
 

@@ -152,6 +152,7 @@ impl Engine {
         self.judge_lost(id, &mut upstream, fate);
         // Nobody will tell any more what the node's role was: its scripts' errors are passed on.
         self.judge_doubted(id, false);
+        self.decide_unloaded(id, None, false);
         upstream.out.clear(&mut self.buffers);
         self.release(pool, shard);
         if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {

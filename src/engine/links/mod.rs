@@ -12,13 +12,16 @@ mod routes;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::counters::{Counters, NodeCounters};
+use super::road::Tag;
+use super::scripts::Used;
 use super::upstreams::Lane;
 use crate::base::{NodeId, ShardId, UpstreamId};
 use crate::metrics::Registry;
 use crate::resp::RequestLimits;
-use crate::topology::{Node, Pool};
+use crate::topology::{Node, Pool, PoolFacts, WaitedHere};
 use back_off::BackOff;
 pub(in crate::engine) use back_off::PRIMARY_RETRY;
 pub(crate) use routes::Routes;
@@ -38,6 +41,9 @@ pub(crate) struct PoolState {
     pub(crate) limits: RequestLimits,
     /// Pins that this worker's clients have, or wait for.
     pub(crate) pins: usize,
+    pub(crate) scripts: Used,
+    pub(crate) facts: Arc<PoolFacts>,
+    pub(crate) waited: WaitedHere,
 }
 
 /// What a worker has to one node.
@@ -56,6 +62,8 @@ pub(crate) struct Link {
     /// All other upstreams to the node.
     apart: usize,
     back_off: BackOff,
+    /// The process that answered last, as far as is known.
+    pub(in crate::engine) process: Tag,
     /// Told the control plane that it fails, and not yet that it works again.
     pub(in crate::engine) told_failure: bool,
     pub(crate) counters: NodeCounters,
@@ -69,6 +77,9 @@ impl PoolState {
             links: BTreeMap::new(),
             counters: Counters::new(registry, pool),
             pins: 0,
+            scripts: Used::default(),
+            facts: Arc::clone(&pool.facts),
+            waited: pool.facts.waited.worker(),
             limits: RequestLimits {
                 max_request: limits.max_request.as_usize(),
                 max_args: limits.max_args,
@@ -91,6 +102,7 @@ impl Link {
             count: 0,
             apart: 0,
             back_off: BackOff::default(),
+            process: Tag::default(),
             told_failure: false,
             counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
         }

@@ -17,10 +17,14 @@ impl Engine {
     /// Bytes of a node: each reply that is whole is matched; the beginning of one is kept or passed on.
     pub(in crate::engine) fn take_replies(&mut self, id: UpstreamId, bytes: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        upstream.last_byte = self.now;
+        let before = core::mem::replace(&mut upstream.last_byte, self.now);
         upstream.counters.received.add(bytes.len() as u64);
+        let mut slow = self.waited(id, before);
         let mut at = 0;
         while at < bytes.len() {
+            if let Some(slow) = &mut slow {
+                self.suspect(id, slow);
+            }
             let Some(upstream) = self.upstreams.get_mut(id) else { return };
             match upstream.scanner.advance(&bytes[at..]) {
                 ReplyScan::Done(n) => {
@@ -46,11 +50,15 @@ impl Engine {
             }
         }
         self.drained(id);
+        if let Some(slow) = slow {
+            self.note_slow(slow);
+        }
     }
 
     /// A whole reply belongs to the oldest entry.
     fn matched(&mut self, id: UpstreamId, reply: &[u8]) {
         let telling = matches!(reply.first(), Some(b'-' | b'!'));
+        self.note_process(id);
         if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id, reply)) {
             return;
         }
@@ -82,6 +90,17 @@ impl Engine {
             }
             Owner::Own(step) => self.own_answer(id, step, reply),
             Owner::Nobody => {}
+        }
+    }
+
+    /// Which process gave a part's reply: also one that is kept at first, and given later.
+    #[inline]
+    fn note_process(&mut self, id: UpstreamId) {
+        if let Some(upstream) = self.upstreams.get(id)
+            && let Some(Owner::Part { gather, .. }) = upstream.expected.front().map(|e| e.owner)
+            && let Some(gather) = self.gathers.get_mut(gather)
+        {
+            gather.note_process(upstream.tag);
         }
     }
 
@@ -249,6 +268,7 @@ impl Engine {
     /// Whether an error reply was more than the client's business, and has been dealt with.
     fn judge_answer(&mut self, id: UpstreamId, reply: &[u8]) -> bool {
         let Some(upstream) = self.upstreams.get(id) else { return true };
+        let pool = upstream.pool;
         let Some(front) = upstream.expected.front().copied() else { return false };
         let (refused, blocks) = (upstream.refusal.is_some(), matches!(upstream.pin, Pin::Block(_)));
         if refused && let Some(reason) = self.refusal(id, reply) {
@@ -258,13 +278,15 @@ impl Engine {
         if blocks && self.force_unblocked(id, front, reply) {
             return true;
         }
-        let Some(upstream) = self.upstreams.get(id) else { return true };
         if matches!(front.owner, Owner::Client { .. } | Owner::Part { .. }) {
+            if reply.starts_with(b"-NOSCRIPT") && self.judge_unloaded(id, front, reply) {
+                return true;
+            }
             if failover::is_telling(reply) {
                 return self.judge_telling(id, front, reply);
             }
             if let Owner::Client { .. } = front.owner {
-                self.pools[usize::from(upstream.pool.0)].counters.error(reply);
+                self.pools[usize::from(pool.0)].counters.error(reply);
             }
         }
         false

@@ -153,11 +153,11 @@ impl Engine {
         self.put_back(case, answer, why, false);
     }
 
-    fn put_back(&mut self, case: Case<'_>, answer: Option<&[u8]>, why: Why, rewound: bool) {
+    pub(super) fn put_back(&mut self, case: Case<'_>, answer: Option<&[u8]>, why: Why, rewound: bool) {
         if self.hold_is_full(case.pool) {
             return match answer {
                 // Nothing proves that it was not executed.
-                Some(answer) if matches!(why, Why::Doubted(_)) => {
+                Some(answer) if why.is_doubt() => {
                     let before = self.answered_before(case.owner, case.shard);
                     before.into_iter().for_each(|number| self.pass_answer_on(number));
                     self.answer_owner(case.owner, answer);
@@ -380,7 +380,7 @@ impl Engine {
                 link.counters.timeouts.inc();
             }
             let row = command::row(entry.row);
-            if row.is_read()
+            if row.any_node()
                 && entry.attempts == 0
                 && !entry.streamed
                 && self.elsewhere(id, owner, row, &request)
@@ -439,7 +439,9 @@ impl Engine {
     }
 }
 
-/// Scripts and functions: an error of theirs may come after they have written. EXEC may hold some.
+/// Scripts, functions and what modules do: an error of theirs may come after they have written. EXEC may hold
+/// some.
 fn scripted(row: &Row) -> bool {
-    row.group == Group::Scripting || row.handling == Handling::Transaction(Transaction::Exec)
+    matches!(row.group, Group::Scripting | Group::Module)
+        || row.handling == Handling::Transaction(Transaction::Exec)
 }

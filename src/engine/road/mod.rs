@@ -14,16 +14,25 @@ mod gather;
 mod hold;
 mod judge;
 mod large;
+mod learn;
 mod local;
+mod offsets;
 mod pin;
 mod release;
+mod scan;
+mod script;
+mod slow;
 mod split;
 mod stream;
 mod transaction;
+mod wait;
 
 pub(crate) use error_reply::ErrorReply;
 pub(crate) use gather::{GatherId, Gathers};
 pub(crate) use hold::{HeldOwner, Hold, Why};
+pub(crate) use learn::Unknown;
+pub(crate) use scan::{Page, Tag};
+pub(crate) use wait::Waits;
 
 use super::Engine;
 use super::action::{Action, Party};
@@ -188,10 +197,15 @@ impl Engine {
 
     /// Classify: what is it, and may this client say it?
     fn request(&mut self, id: ClientId, request: &[u8]) -> Flow {
-        let found = command::find(request, &self.args);
-        let Some(client) = self.clients.get_mut(id) else { return Flow::Taken };
+        let Some(client) = self.clients.get(id) else { return Flow::Taken };
         let (pool, authenticated, in_multi) = (client.pool, client.authenticated, client.in_multi);
-        client.command = if let Found::Row(row) = found { Some(row.id()) } else { None };
+        let found = match command::find(request, &self.args) {
+            Found::Unknown => self.find_learned(id, request),
+            found => found,
+        };
+        if let Some(client) = self.clients.get_mut(id) {
+            client.command = if let Found::Row(row) = found { Some(row.id()) } else { None };
+        }
         let row = match found {
             Found::Row(row) => row,
             Found::Unknown if is_http(self.args.first().map_or(&[], |a| a.of(request))) => {
@@ -199,7 +213,7 @@ impl Engine {
                 return Flow::Taken;
             }
             _ if !authenticated => return self.refuse(id, ErrorReply::NoAuth),
-            Found::Unknown => return self.unknown(id, request),
+            Found::Unknown => return self.unknown(id, pool, request),
             Found::UnknownSubcommand(container) => {
                 let name = self.args.get(1).map_or(&[][..], |a| a.of(request));
                 return self.refuse(id, ErrorReply::UnknownSubcommand { name, container: container.name });
@@ -217,11 +231,19 @@ impl Engine {
                 _ => self.refuse(id, ErrorReply::Arity { command: row.name }),
             };
         }
+        if let Some(script) = row.script
+            && !self.may_not_write(id, row)
+        {
+            self.note_script(pool, script, request);
+        }
         let flow = match row.handling {
             _ if in_multi => self.queue(id, pool, row, request),
             Handling::Forward => self.forward(id, pool, row, request),
             Handling::Split(split) => self.split(id, pool, row, split, request),
             Handling::EachShard => self.each_shard(id, pool, row, request),
+            Handling::Scan => self.scan(id, pool, row, request),
+            Handling::Wait => self.wait(id, pool, request),
+            Handling::RandomKey => self.random_key(id, pool, row, request),
             Handling::Local(local) => self.answer(id, local, request),
             Handling::Transaction(verb) => self.transaction(id, pool, row, verb, request),
             Handling::Later(why) => self.refuse(id, ErrorReply::Later { command: row.name, why }),
@@ -233,7 +255,7 @@ impl Engine {
         flow
     }
 
-    fn unknown(&mut self, id: ClientId, request: &[u8]) -> Flow {
+    fn refuse_unknown(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let name = self.args.first().map_or(&[][..], |a| a.of(request));
         let mut args = Vec::new();
         // As Redis quotes them: each as far as there is room left, the last one in full quotes.
@@ -278,7 +300,7 @@ impl Engine {
         if command::blocks(row, request, &self.args) {
             return self.block(id, pool, shard, row, request);
         }
-        if self.must_wait_unread(id, pool, shard, row.is_read()) {
+        if self.must_wait_unread(id, pool, shard, row.any_node()) {
             return Flow::NotNow;
         }
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
@@ -340,7 +362,7 @@ impl Engine {
         request: &[u8],
         attempts: u8,
     ) {
-        let chosen = self.choose(owner.client(), pool, shard, row.is_read());
+        let chosen = self.choose(owner.client(), pool, shard, row.any_node());
         match self.unless_paused(pool, row, chosen) {
             Ok(upstream) => self.enqueue(upstream, owner, row, request, attempts),
             Err(why) => self.keep(owner, pool, shard, row, request, attempts, why),
@@ -348,7 +370,7 @@ impl Engine {
     }
 
     /// Which upstream takes a client's next request to a shard. The one rule of the road: while the
-    /// client is owed replies of that shard, the same one or none.
+    /// client is owed replies of that shard, the same one or none. `is_read`: any node may serve it.
     #[inline]
     pub(super) fn choose(
         &mut self,
@@ -427,6 +449,9 @@ impl Engine {
         request: &[u8],
         attempts: u8,
     ) {
+        if row.script.is_some() {
+            self.load_scripts(id, row, request);
+        }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let expected = Expected {
             owner: match owner {
@@ -449,6 +474,9 @@ impl Engine {
         let limit = self.topology.pool(pool).config.limits.upstream_buffer.as_usize();
         if let Some(client) = self.clients.get_mut(owner.client()) {
             client.roads.add(shard, id);
+            if !row.is_read() {
+                client.writes.note(shard);
+            }
             if unanswered > limit && !client.pause.has(Pause::UPSTREAM) {
                 client.pause.set(Pause::UPSTREAM);
                 upstream.waiting.push(owner.client());

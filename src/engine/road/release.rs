@@ -194,10 +194,10 @@ impl Engine {
             return self.pin(id, pool, shard, For::Watch);
         }
         if client.watching {
-            return self.choose_watching(id, pool, shard, row.is_read());
+            return self.choose_watching(id, pool, shard, row.any_node());
         }
         let (road, reads) = (client.roads.get(shard), client.reads_behind(own_order, writable));
-        self.choose_now(road, pool, shard, row.is_read(), reads)
+        self.choose_now(road, pool, shard, row.any_node(), reads)
     }
 
     /// Sends what was held, each in its way.
@@ -231,7 +231,7 @@ impl Engine {
             return false;
         }
         let numbers = self.hold.of_client_and_shard(client, shard);
-        let doubted = |n: &u64| self.hold.get(*n).is_some_and(|h| matches!(h.why, Why::Doubted(_)));
+        let doubted = |n: &u64| self.hold.get(*n).is_some_and(|h| h.why.is_doubt());
         if numbers.iter().any(doubted) {
             return false;
         }
@@ -252,7 +252,7 @@ impl Engine {
     fn expire_one(&mut self, number: u64) {
         let Some(held) = self.hold.get(number) else { return };
         let (client, shard) = (held.owner.client(), held.shard);
-        if matches!(held.why, Why::Doubted(_)) {
+        if held.why.is_doubt() {
             // Nothing proves that it was not executed.
             let pool = held.pool;
             self.pass_doubted_on(number);

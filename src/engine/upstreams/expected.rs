@@ -30,9 +30,13 @@ pub(crate) enum Step {
     Auth,
     Hello,
     Select,
+    /// INFO server: which process it is.
+    RunId,
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,
+    /// INFO replication, with the number of the question: how far the node is.
+    Offset(u32),
     /// CLIENT ID, of a pinned upstream: by it the node can be asked to unblock it.
     ClientId,
     /// The answer to MULTI, or to a command of a block, before the one to EXEC.
@@ -45,6 +49,10 @@ pub(crate) enum Step {
     Unblock(UpstreamId),
     /// What a command answers that blocks on a deposed node: its client may not see it as it is.
     Popped,
+    /// SCRIPT LOAD, in front of a request that runs the script.
+    ScriptLoad,
+    /// SCRIPT EXISTS, after a NOSCRIPT.
+    ScriptExists,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,9 +1,11 @@
 //! A client of the simulation: it sends pipelines and knows of each request which answers are right.
 //! Its keys are its own, so that what a read may see follows from its own writes alone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ketch::internals::resp::{ReplyScan, ReplyScanner, Value, command};
+
+use ketch::internals::topology::Digest;
 
 use super::setup::Chance;
 
@@ -45,9 +47,13 @@ pub(crate) enum Ask {
     Mset(Vec<(String, u64)>),
     Del(Vec<String>),
     Eval(String, u64, &'static str),
+    /// The script of this body, by its digest.
+    Evalsha(String, u64, &'static str),
     Exists(Vec<String>),
     Incr(String),
     Dbsize,
+    /// The next page of the client's scan, of so many buckets.
+    Scan(u64),
     Ping,
     Echo(String),
     /// Onto a list that all clients know.
@@ -84,6 +90,13 @@ pub(crate) struct Model {
     /// Writes that a read before them has seen: right only if their outcome is unknown, for then the
     /// read was lost with them and sent again alone.
     seen_early: Vec<u64>,
+    /// How far its scan has come, and what it has shown; one page at a time is asked for.
+    scan: (u64, BTreeSet<Vec<u8>>),
+    scans: bool,
+    /// Scans that came to their end.
+    pub(crate) scanned_all: u64,
+    /// Bodies of scripts that it sent, with the numbers of the requests: they are known from then on.
+    bodies: Vec<(&'static str, u64)>,
     /// A command of the block at hand was refused.
     spoiled: bool,
     /// Elements that it took from lists.
@@ -131,6 +144,10 @@ impl Model {
             scanned: 0,
             answered: 0,
             seen_early: Vec::new(),
+            scan: Default::default(),
+            scans: false,
+            scanned_all: 0,
+            bodies: Vec::new(),
             spoiled: false,
             popped: Vec::new(),
             pushed: Vec::new(),
@@ -161,9 +178,9 @@ impl Model {
         if chance.one_in(12) {
             return self.ask_block(chance, &mut id, out);
         }
-        let ask = match chance.below(27) {
-            24 | 25 => Ask::Push(format!("q{}", chance.below(4)), id()),
-            26 => Ask::Pop(format!("q{}", chance.below(4)), 1 + chance.below(400) as u64),
+        let ask = match chance.below(29) {
+            26 | 27 => Ask::Push(format!("q{}", chance.below(4)), id()),
+            28 => Ask::Pop(format!("q{}", chance.below(4)), 1 + chance.below(400) as u64),
             0..=6 => Ask::Get(self.key(chance)),
             7..=12 => Ask::Set(self.key(chance), id()),
             13 | 14 => Ask::Mget(self.keys(chance)),
@@ -179,8 +196,10 @@ impl Model {
             19 => Ask::Incr(format!("i{}.{}", self.number, chance.below(3))),
             20 if large => Ask::Get(format!("big{}", chance.below(BIG.len()))),
             20 => Ask::Dbsize,
+            21 if !self.scans => Ask::Scan(1 + chance.below(12) as u64),
             21 => Ask::Ping,
-            22 => Ask::Echo(format!("e{}", chance.below(1000))),
+            22 | 23 => Ask::Evalsha(self.key(chance), id(), "set"),
+            24 => Ask::Echo(format!("e{}", chance.below(1000))),
             _ => Ask::Eval(self.key(chance), id(), ["set", "set", "fail", "forge"][chance.below(4)]),
         };
         let padding = match chance.below(40) {
@@ -258,12 +277,23 @@ impl Model {
             Ask::Eval(key, id, body) => {
                 [b"EVAL", body.as_bytes(), b"1", key.as_bytes(), &value(*id, 0)].iter().for_each(|w| say(w));
                 self.wrote(key, seq, Some(value(*id, 0)));
+                self.bodies.push((body, *id));
+            }
+            Ask::Evalsha(key, id, body) => {
+                let digest = Digest::of(body.as_bytes()).hex();
+                [b"EVALSHA", &digest[..], b"1", key.as_bytes(), &value(*id, 0)].iter().for_each(|w| say(w));
+                self.wrote(key, seq, Some(value(*id, 0)));
             }
             Ask::Incr(key) => {
                 ["INCR", key].iter().for_each(|w| say(w.as_bytes()));
                 self.counts.entry(key.clone()).or_default().1 += 1;
             }
             Ask::Dbsize => say(b"DBSIZE"),
+            Ask::Scan(count) => {
+                self.scans = true;
+                let words = ["SCAN", &self.scan.0.to_string(), "COUNT", &count.to_string()];
+                words.iter().for_each(|w| say(w.as_bytes()));
+            }
             Ask::Ping => say(b"PING"),
             Ask::Echo(text) => ["ECHO", text].iter().for_each(|w| say(w.as_bytes())),
             Ask::Push(key, id) => {
@@ -327,6 +357,7 @@ impl Model {
     fn answered(&mut self, reply: Value, promises: Promises, ledger: &mut Ledger) -> Result<(), String> {
         let (seq, ask, large) = self.owed.pop_front().ok_or("a reply that nobody asked for")?;
         self.answered += 1;
+        self.scans &= !matches!(ask, Ask::Scan(_));
         let error = if let Value::Error(text) = &reply { Some(text.clone()) } else { None };
         match (&ask, &error) {
             (Ask::Queued(_), Some(_)) => self.spoiled = true,
@@ -358,6 +389,7 @@ impl Model {
                 | Ask::Mset(_)
                 | Ask::Del(_)
                 | Ask::Eval(..)
+                | Ask::Evalsha(..)
                 | Ask::Incr(_)
                 | Ask::Push(..)
                 | Ask::Pop(..)
@@ -366,8 +398,16 @@ impl Model {
         );
         let code = text.split(' ').next().unwrap_or_default();
         match (ask, code) {
-            (Ask::Eval(_, _, "fail"), "ERR") => return Ok(Fate::Done),
+            (Ask::Eval(_, _, "fail"), "ERR") | (Ask::Eval(_, _, "deny"), "NOSCRIPT") => {
+                return Ok(Fate::Done);
+            }
             (Ask::Eval(_, _, "forge"), "READONLY") => return Ok(Fate::Unknown),
+            // A script that nobody sent; or, where nodes fail, one that was executed behind by a later write.
+            (Ask::Evalsha(_, id, body), "NOSCRIPT")
+                if !promises.calm || !self.bodies.iter().any(|(sent, at)| sent == body && at < id) =>
+            {
+                return Ok(Fate::NotDone);
+            }
             (Ask::Exec(..), "EXECABORT") if self.spoiled => return Ok(Fate::NotDone),
             (Ask::Queued(_), "CROSSSLOT") => return Ok(Fate::Done),
             (Ask::Pop(..) | Ask::Watch(_), _) if text.starts_with("ERR max_pinned") => {
@@ -425,7 +465,10 @@ impl Model {
         }
         let (keys, ids): (Vec<&String>, Vec<u64>) = match ask {
             Ask::Eval(key, _, "forge") => (vec![key], vec![]),
-            Ask::Set(key, id) | Ask::Append(key, id) | Ask::Eval(key, id, _) => (vec![key], vec![*id]),
+            Ask::Evalsha(key, _, "deny") => (vec![key], vec![]),
+            Ask::Set(key, id) | Ask::Append(key, id) | Ask::Eval(key, id, _) | Ask::Evalsha(key, id, _) => {
+                (vec![key], vec![*id])
+            }
             Ask::Mset(pairs) => (pairs.iter().map(|p| &p.0).collect(), pairs.iter().map(|p| p.1).collect()),
             Ask::Del(keys) => (keys.iter().collect(), vec![]),
             _ => return,
@@ -449,7 +492,9 @@ impl Model {
                 wrong(elements.len() != keys.len())?;
                 keys.iter().zip(elements).try_for_each(|(key, e)| self.read(seq, key, e, promises))
             }
-            Ask::Set(..) | Ask::Mset(_) | Ask::Eval(..) => wrong(reply.text() != Some("OK")),
+            Ask::Set(..) | Ask::Mset(_) | Ask::Eval(..) | Ask::Evalsha(..) => {
+                wrong(reply.text() != Some("OK"))
+            }
             Ask::Append(..) => wrong(number()? < 3),
             Ask::Del(keys) | Ask::Exists(keys) => wrong(!(0..=keys.len() as i64).contains(&number()?)),
             Ask::Incr(key) => {
@@ -460,6 +505,7 @@ impl Model {
                 wrong(n > most || (promises.strict && n < least))
             }
             Ask::Dbsize => wrong(number()? < BIG.len() as i64),
+            Ask::Scan(_) => self.page(reply),
             Ask::Ping => wrong(reply.text() != Some("PONG")),
             Ask::Echo(text) => wrong(reply.text() != Some(text)),
             Ask::Push(..) => wrong(number()? < 1),
@@ -475,6 +521,22 @@ impl Model {
             Ask::Queued(_) => wrong(reply.text() != Some("QUEUED")),
             Ask::Exec(..) => Err("it is looked at elsewhere".into()),
         }
+    }
+
+    /// A page of the scan; at its end every key has been shown that was there all the time.
+    fn page(&mut self, reply: &Value) -> Result<(), String> {
+        let Some([cursor, found]) = reply.elements() else { return Err("no page".into()) };
+        let cursor = cursor.text().and_then(|text| text.parse().ok()).ok_or("no cursor")?;
+        let Value::Array(found) = found else { return Err("no keys".into()) };
+        self.scan.1.extend(found.iter().filter_map(|key| key.text()).map(|key| key.as_bytes().to_vec()));
+        self.scan.0 = cursor;
+        if cursor > 0 {
+            return Ok(());
+        }
+        self.scanned_all += 1;
+        let shown = core::mem::take(&mut self.scan.1);
+        let missed = (0..BIG.len()).map(|i| format!("big{i}")).find(|key| !shown.contains(key.as_bytes()));
+        missed.map_or(Ok(()), |key| Err(format!("{key} was missed")))
     }
 
     /// A read sees a write that stands before it, and none behind; where nothing is ever lost, not an

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use ketch::internals::resp::{
     RequestLimits, RequestScanner, Scanned, Span, array, bulk, command, error, integer, nil_bulk, simple,
 };
+use ketch::internals::topology::Digest;
 
 use super::connection::push;
 
@@ -62,9 +63,16 @@ pub(crate) struct Node {
     pub(crate) master: bool,
     pub(crate) mood: Mood,
     pub(crate) data: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Of its hash table, and its run id: another one after a restart.
+    pub(crate) seed: u64,
+    /// Bodies of scripts by their digests.
+    pub(crate) scripts: BTreeMap<Vec<u8>, Vec<u8>>,
     /// How often each key was changed.
     pub(crate) versions: BTreeMap<Vec<u8>, u64>,
 }
+
+/// Of each node's hash table.
+const BUCKETS: u64 = 32;
 
 /// What a node did with a request.
 #[derive(Default)]
@@ -79,6 +87,7 @@ pub(crate) struct Done {
 }
 
 pub(crate) const READONLY: &str = "READONLY You can't write against a read only replica.";
+const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Node {
@@ -93,7 +102,9 @@ impl Node {
             }
             "AUTH" | "SELECT" if self.mood == Mood::Strict => error(out, b"ERR not allowed"),
             "AUTH" | "SELECT" => simple(out, "OK"),
+            "INFO" => bulk(out, format!("# Server\r\nrun_id:{:040x}\r\n", self.seed).as_bytes()),
             "CLIENT" => error(out, b"ERR unknown subcommand 'NO-EVICT'. Try CLIENT HELP."),
+            "SCRIPT" if self.mood != Mood::Loading => self.script(&request[1..], out),
             _ if self.mood == Mood::Loading => {
                 done.refused = true;
                 error(out, LOADING.as_bytes());
@@ -102,6 +113,13 @@ impl Node {
                 done.refused = true;
                 error(out, READONLY.as_bytes());
             }
+            "EVALSHA" => match self.scripts.get(&request[1]).cloned() {
+                Some(body) => done.changed = self.run_body(&body, &request[3..], out),
+                None => {
+                    done.refused = true;
+                    error(out, NOSCRIPT.as_bytes());
+                }
+            },
             _ => done.changed = self.data(&name, &request[1..], out),
         }
         done
@@ -128,6 +146,33 @@ impl Node {
         integer(out, 1);
     }
 
+    fn script(&mut self, args: &[Vec<u8>], out: &mut Vec<u8>) {
+        if args[0].eq_ignore_ascii_case(b"LOAD") {
+            bulk(out, &self.keep(&args[1]));
+        } else {
+            array(out, 1);
+            integer(out, i64::from(self.scripts.contains_key(&args[1])));
+        }
+    }
+
+    fn keep(&mut self, body: &[u8]) -> Vec<u8> {
+        let digest = Digest::of(body).hex().to_vec();
+        self.scripts.insert(digest.clone(), body.to_vec());
+        digest
+    }
+
+    /// Sets the key; some bodies then lie.
+    fn run_body(&mut self, body: &[u8], args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
+        self.data.insert(args[0].clone(), args[1].clone());
+        match body {
+            b"forge" => error(out, READONLY.as_bytes()),
+            b"fail" => error(out, b"ERR the script failed after it wrote"),
+            b"deny" => error(out, NOSCRIPT.as_bytes()),
+            _ => simple(out, "OK"),
+        }
+        vec![args[0].clone()]
+    }
+
     fn data(&mut self, name: &str, args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
         match name {
             "GET" => self.get(&args[0], out),
@@ -136,6 +181,12 @@ impl Node {
                 args.iter().for_each(|key| self.get(key, out));
             }
             "EXISTS" => integer(out, args.iter().filter(|k| self.data.contains_key(*k)).count() as i64),
+            // SCAN cursor COUNT buckets
+            "SCAN" => {
+                let [cursor, count] =
+                    [0, 2].map(|i| String::from_utf8_lossy(&args[i]).parse::<u64>().unwrap());
+                self.scan(cursor % BUCKETS, count, out);
+            }
             "PFCOUNT" => integer(out, 0),
             "DBSIZE" => integer(out, self.data.len() as i64),
             "SET" => {
@@ -171,19 +222,31 @@ impl Node {
                 integer(out, number);
                 return vec![args[0].clone()];
             }
-            // EVAL body 1 key value: sets the key; some bodies then lie.
+            // EVAL body 1 key value
             "EVAL" => {
-                self.data.insert(args[2].clone(), args[3].clone());
-                match &args[0][..] {
-                    b"forge" => error(out, READONLY.as_bytes()),
-                    b"fail" => error(out, b"ERR the script failed after it wrote"),
-                    _ => simple(out, "OK"),
-                }
-                return vec![args[2].clone()];
+                self.keep(&args[0]);
+                return self.run_body(&args[0], &args[2..], out);
             }
             other => panic!("a node was asked {other}"),
         }
         Vec::new()
+    }
+
+    /// Some buckets of its hash table; which key lies in which is its own affair.
+    fn scan(&self, cursor: u64, count: u64, out: &mut Vec<u8>) {
+        let bucket = |key: &[u8]| {
+            let hash = key
+                .iter()
+                .fold(self.seed | 1, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            (hash >> 32) % BUCKETS
+        };
+        let end = (cursor + count).min(BUCKETS);
+        let found: Vec<&Vec<u8>> =
+            self.data.keys().filter(|key| (cursor..end).contains(&bucket(key))).collect();
+        array(out, 2);
+        bulk(out, (end % BUCKETS).to_string().as_bytes());
+        array(out, found.len());
+        found.into_iter().for_each(|key| bulk(out, key));
     }
 
     fn get(&self, key: &[u8], out: &mut Vec<u8>) {
@@ -195,10 +258,10 @@ impl Node {
 }
 
 pub(crate) fn is_write(name: &str) -> bool {
-    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "RPUSH" | "BLPOP")
+    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA" | "RPUSH" | "BLPOP")
 }
 
 /// The engine's own questions.
 pub(crate) fn is_own(name: &str) -> bool {
-    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "UNWATCH")
+    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "INFO" | "SCRIPT" | "UNWATCH")
 }

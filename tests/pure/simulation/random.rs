@@ -251,6 +251,10 @@ fn fault(world: &mut World, weather: Weather) {
 
 fn set_mood(world: &mut World, node: usize, mood: Mood) {
     world.nodes[node].mood = mood;
+    if matches!(mood, Mood::Down | Mood::Strict) {
+        // One that was started again, or whose scripts somebody flushed.
+        world.nodes[node].scripts.clear();
+    }
     if mood != Mood::Down {
         return;
     }
@@ -259,6 +263,9 @@ fn set_mood(world: &mut World, node: usize, mood: Mood) {
         let broken: Vec<UpstreamId> = ends.map(|(id, _)| *id).collect();
         world.turn(site, |world| broken.into_iter().for_each(|id| world.cut_upstream(site, id, 0)));
     }
+    // What comes back is another process.
+    let seed = &mut world.nodes[node].seed;
+    *seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
 }
 
 /// Another node of the shard becomes its master and is believed.

@@ -294,9 +294,9 @@ fn whoever_is_blocked_in_a_sentinel_failover_is_served_by_the_next_primary() {
     for n in 0..3 {
         client.ask(&["RPUSH", "l", &n.to_string()]).unwrap();
     }
-    for (n, client) in waiting.pops.iter_mut().enumerate() {
-        assert_eq!(client.read().unwrap(), pair("l", &n.to_string()));
-    }
+    let mut popped: Vec<Value> = waiting.pops.iter_mut().map(|client| client.read().unwrap()).collect();
+    popped.sort_by_key(|reply| format!("{reply:?}"));
+    assert_eq!(popped, [0, 1, 2].map(|n| pair("l", &n.to_string())), "each was given to one");
     waiting.expect_entries(&ketch);
     // With the time that was left.
     assert_eq!(bounded.read().unwrap(), Value::Nil);

@@ -9,6 +9,7 @@ mod letters;
 mod model;
 mod node;
 mod noise;
+mod pinned;
 mod random;
 mod scenarios;
 mod scripted;

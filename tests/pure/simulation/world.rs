@@ -106,6 +106,13 @@ impl UpstreamEnd {
         self.said_total += bytes.len() as u64;
     }
 
+    /// Takes back what was said last, a line.
+    pub(crate) fn forget_last(&mut self) {
+        let line = self.said.iter().rposition(|b| *b == b':').expect("a number was said");
+        self.said_total -= (self.said.len() - line) as u64;
+        self.said.truncate(line);
+    }
+
     /// The node answers; what ROLE says in it is remembered.
     pub(crate) fn answer(&mut self, bytes: &[u8], role: Option<bool>) {
         self.say(bytes);

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is a test: a world that is not as thought has failed")]
 
+mod asks;
 mod connection;
 mod letters;
 mod model;
@@ -13,6 +14,7 @@ mod pinned;
 mod random;
 mod scenarios;
 mod scripted;
+mod sent;
 mod setup;
 mod world;
 

@@ -244,6 +244,7 @@ impl Engine {
         let watch = begun.and_then(|begun| begun.watch.as_ref());
         let input = client.input.len();
         let parked = client.replies.parked_bytes() + client.gathered;
+        let block = begun.and_then(|begun| begun.block.as_ref());
         let kept = size_of::<Client>() + size_of::<Session>();
         ClientCard {
             number: client.number,
@@ -260,7 +261,7 @@ impl Engine {
             kind: ClientKind::Normal,
             db: client.profile.db,
             subscriptions: [0; 3],
-            queued: begun.and_then(|begun| begun.block.as_ref()).map(|block| block.commands),
+            queued: block.map(|block| block.commands),
             watched: watch.map_or(0, |watch| watch.keys),
             input,
             output: client.output.len(),
@@ -281,10 +282,9 @@ impl Engine {
     /// replica, e not evicted, T not touching keys.
     fn client_flags(&self, id: ClientId, client: &Client) -> String {
         let watch = client.session.transaction.as_ref().and_then(|begun| begun.watch.as_ref());
-        let blocked = client.session.blocked.as_ref().is_some_and(|blocked| blocked.is_sent());
         let letters = [
             ('x', client.in_multi),
-            ('b', blocked || self.hold.is_paused(id)),
+            ('b', client.session.blocked.is_some() || self.hold.is_paused(id)),
             ('d', watch.is_some_and(|watch| watch.broken)),
             ('c', client.pause.has(super::Pause::CLOSING)),
             ('e', client.session.no_evict),

@@ -1,6 +1,6 @@
 //! What a client of the simulation asks, and how it is said. What is right for an answer stands in `model`.
 
-use ketch::internals::resp::command;
+use ketch::internals::resp::{Protocol, command};
 use ketch::internals::topology::Digest;
 
 use super::model::{BIG, Model, Op};
@@ -24,6 +24,9 @@ pub(crate) enum Ask {
     Scan(u64),
     Ping,
     Echo(String),
+    Select(u32),
+    Hello(Protocol),
+    Reset,
     /// Onto a list that all clients know.
     Push(String, u64),
     /// Blocks, at most for so many milliseconds.
@@ -44,8 +47,13 @@ fn value(id: u64, padding: usize) -> Vec<u8> {
 }
 
 impl Model {
+    /// A name of this client's own, that tells in which database it is.
+    fn name(&self, kind: char, n: usize) -> String {
+        format!("{kind}{}.{n}@{}", self.number, self.db)
+    }
+
     fn key(&self, chance: &mut Chance) -> String {
-        format!("k{}.{}", self.number, chance.below(6))
+        self.name('k', chance.below(6))
     }
 
     fn keys(&self, chance: &mut Chance) -> Vec<String> {
@@ -81,8 +89,8 @@ impl Model {
             }
             16 => Ask::Del(self.keys(chance)),
             17 => Ask::Exists(self.keys(chance)),
-            18 => Ask::Append(format!("a{}.{}", self.number, chance.below(3)), id()),
-            19 => Ask::Incr(format!("i{}.{}", self.number, chance.below(3))),
+            18 => Ask::Append(self.name('a', chance.below(3)), id()),
+            19 => Ask::Incr(self.name('i', chance.below(3))),
             20 if large => Ask::Get(format!("big{}", chance.below(BIG.len()))),
             20 => Ask::Dbsize,
             21 if !self.scans => Ask::Scan(1 + chance.below(12) as u64),
@@ -91,12 +99,21 @@ impl Model {
             24 => Ask::Echo(format!("e{}", chance.below(1000))),
             _ => Ask::Eval(self.key(chance), id(), ["set", "set", "fail", "forge"][chance.below(4)]),
         };
+        let ask = if self.databases > 1 && chance.one_in(12) { self.ask_profile(chance) } else { ask };
         let padding = match chance.below(40) {
             0 if large => 65_536 + chance.below(200_000),
             1..=4 => chance.below(9000),
             _ => chance.below(60),
         };
         self.ask(ask, padding, out);
+    }
+
+    fn ask_profile(&self, chance: &mut Chance) -> Ask {
+        match chance.below(12) {
+            0 => Ask::Reset,
+            1..=3 => Ask::Hello([Protocol::Resp2, Protocol::Resp3][chance.below(2)]),
+            _ => Ask::Select(chance.below(self.databases as usize) as u32),
+        }
     }
 
     /// A block, mostly on one key; some watch it, some are dropped.
@@ -130,6 +147,7 @@ impl Model {
             // It happens at EXEC, if at all.
             let words = words_of_queued(inner);
             command(out, &words);
+            self.forms.push_back(self.protocol);
             return self.owed.push_back((seq, ask, false));
         }
         let mut words: Vec<Vec<u8>> = Vec::new();
@@ -185,6 +203,18 @@ impl Model {
             }
             Ask::Ping => say(b"PING"),
             Ask::Echo(text) => ["ECHO", text].iter().for_each(|w| say(w.as_bytes())),
+            Ask::Select(db) => {
+                ["SELECT", &db.to_string()].iter().for_each(|w| say(w.as_bytes()));
+                self.db = *db;
+            }
+            Ask::Hello(protocol) => {
+                ["HELLO", &protocol.number().to_string()].iter().for_each(|w| say(w.as_bytes()));
+                self.protocol = *protocol;
+            }
+            Ask::Reset => {
+                say(b"RESET");
+                (self.db, self.protocol) = (self.base, Protocol::Resp2);
+            }
             Ask::Push(key, id) => {
                 [b"RPUSH", key.as_bytes(), &value(*id, 0)].iter().for_each(|w| say(w));
             }
@@ -205,6 +235,7 @@ impl Model {
             }
             Ask::Queued(_) => unreachable!("it was said above"),
         }
+        self.forms.push_back(self.protocol);
         command(out, &words);
         let large = words.iter().any(|w| w.len() >= 65_536);
         self.owed.push_back((seq, ask, large));

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use ketch::internals::resp::{ReplyScan, ReplyScanner, Value};
+use ketch::internals::resp::{Protocol, ReplyScan, ReplyScanner, Value};
 
 pub(crate) use super::asks::Ask;
 
@@ -57,6 +57,13 @@ pub(crate) struct Model {
     /// Writes that a read before them has seen: right only if their outcome is unknown, for then the
     /// read was lost with them and sent again alone.
     pub(super) seen_early: Vec<u64>,
+    /// The database that it begins with, how many it uses, and which is selected.
+    pub(super) base: u32,
+    pub(super) databases: u32,
+    pub(super) db: u32,
+    pub(super) protocol: Protocol,
+    /// The version in which each reply that it is owed must come.
+    pub(super) forms: VecDeque<Protocol>,
     /// How far its scan has come, and what it has shown; one page at a time is asked for.
     pub(super) scan: (u64, BTreeSet<Vec<u8>>),
     pub(super) scans: bool,
@@ -105,6 +112,11 @@ impl Model {
             scanned: 0,
             answered: 0,
             seen_early: Vec::new(),
+            base: 0,
+            databases: 1,
+            db: 0,
+            protocol: Protocol::Resp2,
+            forms: VecDeque::new(),
             scan: Default::default(),
             scans: false,
             scanned_all: 0,
@@ -114,6 +126,11 @@ impl Model {
             pushed: Vec::new(),
             unknown_pops: 0,
         }
+    }
+
+    pub(crate) fn with_databases(mut self, base: u32, databases: u32) -> Model {
+        (self.base, self.db, self.databases) = (base, base, databases);
+        self
     }
 
     /// Bytes that came from Ketch: every whole reply must be right for the oldest request.
@@ -135,6 +152,8 @@ impl Model {
                 ReplyScan::Done(n) => {
                     let end = self.scanned + n;
                     let reply = Value::parse(&self.received[begin..end]).unwrap().unwrap().0;
+                    self.check_form(&self.received[begin..end])?;
+                    self.forms.pop_front();
                     (begin, self.scanned) = (end, end);
                     self.answered(reply, promises, ledger)?;
                 }
@@ -143,6 +162,18 @@ impl Model {
         self.received.drain(..begin);
         self.scanned -= begin;
         Ok(())
+    }
+
+    /// Nothing is written in the form of the version that was spoken when it was asked for.
+    fn check_form(&self, reply: &[u8]) -> Result<(), String> {
+        let (form, ask) = (self.forms.front(), self.owed.front());
+        let has = |form: &[u8]| reply.windows(form.len()).any(|w| w == form);
+        let wrong = match form {
+            Some(Protocol::Resp2) => has(b"_\r\n") || has(b"%1\r\n"),
+            Some(Protocol::Resp3) => has(b"$-1\r\n"),
+            None => true,
+        };
+        if wrong { Err(format!("{form:?} was asked for: {}, {ask:?}", reply.escape_ascii())) } else { Ok(()) }
     }
 
     fn answered(&mut self, reply: Value, promises: Promises, ledger: &mut Ledger) -> Result<(), String> {
@@ -189,9 +220,8 @@ impl Model {
         );
         let code = text.split(' ').next().unwrap_or_default();
         match (ask, code) {
-            (Ask::Eval(_, _, "fail"), "ERR") | (Ask::Eval(_, _, "deny"), "NOSCRIPT") => {
-                return Ok(Fate::Done);
-            }
+            (Ask::Eval(_, _, "fail"), "ERR") if text.contains("the script") => return Ok(Fate::Done),
+            (Ask::Eval(_, _, "deny"), "NOSCRIPT") => return Ok(Fate::Done),
             (Ask::Eval(_, _, "forge"), "READONLY") => return Ok(Fate::Unknown),
             // A script that nobody sent; or, where nodes fail, one that was executed behind by a later write.
             (Ask::Evalsha(_, id, body), "NOSCRIPT")
@@ -211,6 +241,12 @@ impl Model {
         }
         match (code, write) {
             ("OUTCOMEUNKNOWN", true) => Ok(Fate::Unknown),
+            // A node refused to select the database.
+            ("ERR", write) if text.starts_with("ERR not allowed") => match write {
+                true if text.contains("(applied on") => Ok(Fate::Unknown),
+                true => Ok(Fate::NotDone),
+                false => Ok(Fate::Done),
+            },
             // Part of it may have been executed, and says so.
             ("SHARDDOWN" | "READONLY" | "LOADING" | "NOTAPPLIED", true) if text.contains("(applied on") => {
                 Ok(Fate::Unknown)
@@ -299,6 +335,18 @@ impl Model {
             Ask::Scan(_) => self.page(reply),
             Ask::Ping => wrong(reply.text() != Some("PONG")),
             Ask::Echo(text) => wrong(reply.text() != Some(text)),
+            Ask::Select(_) => wrong(reply.text() != Some("OK")),
+            Ask::Hello(protocol) => {
+                let version = match reply {
+                    Value::Map(pairs) => pairs.iter().find(|(k, _)| k.text() == Some("proto")).map(|p| &p.1),
+                    Value::Array(all) => {
+                        all.iter().position(|e| e.text() == Some("proto")).map(|i| &all[i + 1])
+                    }
+                    _ => None,
+                };
+                wrong(version.and_then(Value::number) != Some(i64::from(protocol.number())))
+            }
+            Ask::Reset => wrong(reply.text() != Some("RESET")),
             Ask::Push(..) => wrong(number()? < 1),
             Ask::Pop(..) if *reply == Value::Nil => Ok(()),
             Ask::Pop(key, _) => {

@@ -11,7 +11,9 @@ pub const REDACTED: &[u8] = b"(redacted)";
 
 /// Whether the argument at `place` of a request is a secret; the command's name is at 0.
 pub fn is_secret(row: &Row, request: &[u8], args: &[Span], place: usize) -> bool {
-    let is = |at: usize, word: &str| args.get(at).is_some_and(|a| a.of(request).eq_ignore_ascii_case(word.as_bytes()));
+    let is = |at: usize, word: &str| {
+        args.get(at).is_some_and(|a| a.of(request).eq_ignore_ascii_case(word.as_bytes()))
+    };
     let one_behind = |word: &str, first: usize| place > first && is(place - 1, word);
     let two_behind = |word: &str, first: usize| place > first + 1 && is(place - 2, word);
     match row.handling {

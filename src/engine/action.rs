@@ -61,6 +61,10 @@ pub enum CloseReason {
     OutputLimit,
     /// The client watches what others say, did not read it and passed `output_limit`.
     SlowMonitor,
+    /// A subscriber did not read its messages and passed `output_limit`.
+    SlowSubscriber,
+    /// A node refused to take up again what the client was subscribed to.
+    SubscriptionRefused,
     /// Others waited behind this client's large reply longer than `stall_limit`.
     Stalled,
     /// A reply was cut after its first bytes had gone to the client.
@@ -101,6 +105,8 @@ impl CloseReason {
             CloseReason::Protocol => "protocol",
             CloseReason::OutputLimit => "output_limit",
             CloseReason::SlowMonitor => "slow_monitor",
+            CloseReason::SlowSubscriber => "slow_subscriber",
+            CloseReason::SubscriptionRefused => "subscription_refused",
             CloseReason::Stalled => "stalled",
             CloseReason::ReplyCut => "reply_cut",
             CloseReason::Idle => "idle",

@@ -40,6 +40,14 @@ struct OfPool {
 }
 
 impl Monitors {
+    pub(crate) fn has(&self, pool: PoolId, id: ClientId) -> bool {
+        self.pools.get(usize::from(pool.0)).is_some_and(|of_pool| of_pool.clients.contains(&id))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = ClientId> {
+        self.pools.iter().flat_map(|of_pool| of_pool.clients.iter().copied())
+    }
+
     fn of(&mut self, pool: PoolId) -> &mut OfPool {
         let index = usize::from(pool.0);
         if self.pools.len() <= index {

@@ -194,7 +194,9 @@ impl Engine {
     fn answer_question(&mut self, question: &Question, asker: Option<Asker>) -> Answer {
         match question {
             Question::ListClients { pool, filter } => self.list_clients(*pool, filter, asker),
-            Question::KillClients { pool, filter } => self.kill_clients(*pool, filter, asker.map(|asker| asker.client)),
+            Question::KillClients { pool, filter } => {
+                self.kill_clients(*pool, filter, asker.map(|asker| asker.client))
+            }
             Question::UnblockClient { pool, number, error } => {
                 Answer::Count(u64::from(self.unblock_client(*pool, *number, *error)))
             }
@@ -251,9 +253,10 @@ impl Engine {
     /// A client as CLIENT LIST tells of it.
     pub(super) fn card<'a>(&'a self, id: ClientId, client: &'a Client) -> ClientCard<'a> {
         let session = &client.session;
+        let begun = session.transaction.as_ref();
+        let watch = begun.and_then(|begun| begun.watch.as_ref());
         let input = client.input.len();
         let parked = client.replies.parked_bytes() + client.gathered;
-        let begun = session.transaction.as_ref();
         let block = begun.and_then(|begun| begun.block.as_ref());
         let kept = size_of::<Client>() + size_of::<Session>();
         ClientCard {
@@ -268,11 +271,11 @@ impl Engine {
             age: self.now.since(session.opened).as_secs(),
             idle: self.now.since(session.last).as_secs(),
             flags: self.client_flags(id, client),
-            kind: ClientKind::Normal,
+            kind: if client.subscribed { ClientKind::Pubsub } else { ClientKind::Normal },
             db: client.profile.db,
-            subscriptions: [0; 3],
+            subscriptions: session.subscriber.as_ref().map_or([0; 3], |s| s.counts()),
             queued: block.map(|block| block.commands),
-            watched: begun.and_then(|begun| begun.watch.as_ref()).map_or(0, |watch| watch.keys),
+            watched: watch.map_or(0, |watch| watch.keys),
             input,
             output: client.output.len(),
             parked,
@@ -287,13 +290,14 @@ impl Engine {
         }
     }
 
-    /// Redis's letters for what a client is in, in its order: O it watches what others say, P subscribed, x in a transaction, b blocked,
-    /// t, R, B tracking, d a watched key has changed, c to be closed after its replies, r reading from a
-    /// replica, e not evicted, T not touching keys.
+    /// Redis's letters for what a client is in, in its order: O it watches what others say, P subscribed, x in
+    /// a transaction, b blocked, t, R, B tracking, d a watched key has changed, c to be closed after its
+    /// replies, r reading from a replica, e not evicted, T not touching keys.
     fn client_flags(&self, id: ClientId, client: &Client) -> String {
         let watch = client.session.transaction.as_ref().and_then(|begun| begun.watch.as_ref());
         let letters = [
             ('O', client.session.monitor.is_some()),
+            ('P', client.subscribed),
             ('x', client.in_multi),
             ('b', client.session.blocked.is_some() || self.hold.is_paused(id)),
             ('d', watch.is_some_and(|watch| watch.broken)),

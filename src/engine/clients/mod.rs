@@ -4,6 +4,7 @@ pub(crate) mod pinned;
 pub(crate) mod replies;
 mod roads;
 mod silence;
+pub(crate) mod subscriber;
 mod writes;
 
 use core::net::SocketAddr;
@@ -18,6 +19,7 @@ use pinned::{Blocked, Transaction};
 use replies::Replies;
 pub(crate) use roads::Roads;
 pub(crate) use silence::Mode;
+use subscriber::Subscriber;
 pub(crate) use writes::Writes;
 
 /// A client that has this much output unread is not parsed and not read until half of it has gone.
@@ -92,6 +94,8 @@ pub(crate) struct Client {
     pub(crate) route: Route,
     pub(crate) reads: ReadPolicy,
     pub(crate) authenticated: bool,
+    /// It has subscriptions.
+    pub(crate) subscribed: bool,
     /// It said MULTI: its requests are queued.
     pub(crate) in_multi: bool,
     /// It watches keys: what it asks of their shard goes by an upstream of its own.
@@ -140,6 +144,7 @@ pub(crate) struct Session {
     pub(crate) protocol_error: bool,
     /// It watches what others say.
     pub(crate) monitor: Option<Box<Monitor>>,
+    pub(crate) subscriber: Option<Box<Subscriber>>,
     /// MULTI or WATCH was said.
     pub(crate) transaction: Option<Box<Transaction>>,
     /// A command of it blocks, or is about to.
@@ -163,6 +168,7 @@ impl Session {
             resent_since: None,
             protocol_error: false,
             monitor: None,
+            subscriber: None,
             transaction: None,
             blocked: None,
         }

@@ -145,8 +145,14 @@ impl Engine {
         (client.session.no_evict, client.session.no_touch) = (false, false);
         client.replies.set_mode(Mode::On);
         client.authenticated = pool.config.users.is_empty();
-        if client.session.monitor.take().is_some() {
+        let subscriber = client.session.subscriber.take();
+        client.subscribed = false;
+        let monitored = client.session.monitor.take().is_some();
+        if monitored {
             self.end_monitoring(pool.id, id);
+        }
+        if let Some(subscriber) = subscriber {
+            self.end_subscriptions(id, pool.id, &subscriber);
         }
         self.forget_transaction(id);
         self.set_profile(id, Profile::of(&pool.config));

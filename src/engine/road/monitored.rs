@@ -55,7 +55,8 @@ impl Engine {
     /// A request while somebody watches.
     pub(super) fn request_shown(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
-        let (in_multi, watches) = (client.in_multi, client.session.monitor.is_some());
+        let (in_multi, authenticated) = (client.in_multi, client.authenticated);
+        let watches = client.session.monitor.is_some();
         let row = match command::find(request, &self.args) {
             Found::Row(row) => Some(row),
             Found::Unknown => match self.find_learned(id, request) {
@@ -64,19 +65,19 @@ impl Engine {
             },
             _ => None,
         };
-        let fits = |row: &&Row| row.arity_fits(self.args.len());
+        // Redis tells of every EXEC.
+        let is_exec = row.is_some_and(|row| row.handling == Handling::Transaction(Transaction::Exec));
+        let fits = |row: &&Row| is_exec || row.arity_fits(self.args.len());
         let Some(row) = row.filter(fits) else { return self.classify(id, request) };
         if watches && touches_keys(row) {
             return self.refuse(id, ErrorReply::Monitoring);
         }
-        let block = match row.handling {
-            Handling::Transaction(Transaction::Exec) => self.requests_of_block(id),
-            _ => Vec::new(),
-        };
+        let block = if is_exec && self.args.len() == 1 { self.requests_of_block(id) } else { Vec::new() };
         let Some(who) = self.who(id) else { return Flow::Taken };
         self.refused = false;
         let flow = self.classify(id, request);
-        if flow == Flow::Taken && !self.refused && !(in_multi && is_queued(row)) {
+        let executed = !self.refused || (is_exec && authenticated);
+        if flow == Flow::Taken && executed && !(in_multi && is_queued(row)) {
             self.show(id, who, row, request, &block);
         }
         if let Some(client) = self.clients.get_mut(id)
@@ -103,7 +104,8 @@ impl Engine {
                 _ => continue,
             };
             if row.handling == Handling::Local(Local::Select)
-                && let Some(db) = args.get(1).and_then(|arg| core::str::from_utf8(arg.of(request)).ok()?.parse().ok())
+                && let Some(db) =
+                    args.get(1).and_then(|arg| core::str::from_utf8(arg.of(request)).ok()?.parse().ok())
             {
                 who.db = db;
             }

@@ -158,10 +158,7 @@ fn what_is_not_there_yet_and_what_is_never_forwarded_says_so_and_the_client_stay
     let stage = Stage::shards(2);
     let mut client = stage.client();
     for request in [
-        &["SUBSCRIBE", "c"][..],
-        &["PSUBSCRIBE", "c*"],
-        &["SSUBSCRIBE", "c"],
-        &["MONITOR"],
+        &["MONITOR"][..],
         &["CLIENT", "TRACKING", "ON"],
         &["SHUTDOWN"],
         &["SHUTDOWN", "NOSAVE"],

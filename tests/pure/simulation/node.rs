@@ -319,10 +319,16 @@ fn check_database(talk: Talk, request: &Request) {
 }
 
 pub(crate) fn is_write(name: &str) -> bool {
-    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA" | "RPUSH" | "BLPOP")
+    matches!(
+        name,
+        "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA" | "RPUSH" | "BLPOP" | "PUBLISH"
+    )
 }
 
 /// The engine's own questions.
 pub(crate) fn is_own(name: &str) -> bool {
-    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "INFO" | "SCRIPT" | "UNWATCH" | "HELLO" | "CONFIG")
+    matches!(
+        name,
+        "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "INFO" | "SCRIPT" | "UNWATCH" | "HELLO" | "CONFIG" | "PING"
+    )
 }

@@ -46,4 +46,5 @@ ABSENT += /^fuzz:/d;
 endif
 
 release:
-	@$(ENV) cargo build --release --locked
+	@$(ENV) revision=$$(git rev-parse --short=10 HEAD 2>/dev/null); \
+	[ -z "$$revision" ] || export KETCH_REVISION=$$revision; cargo build --release --locked

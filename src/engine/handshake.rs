@@ -12,7 +12,7 @@ use super::upstreams::{Expected, Lane, Owner, State, Step};
 use crate::base::{ShardId, UpstreamId};
 use crate::command::RowId;
 use crate::failover::role_of;
-use crate::resp::{self, Value};
+use crate::resp::{self, Protocol, Value};
 use crate::topology::{NodeFailure, Observation, Pool, SeenRole};
 
 impl Engine {
@@ -36,6 +36,7 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.state = State::Handshaking;
         let pool = Arc::clone(self.topology.pool(upstream.pool));
+        let profile = upstream.profile;
         let auth = &pool.config.auth;
         if let Some(password) = &auth.password {
             match &auth.username {
@@ -43,8 +44,11 @@ impl Engine {
                 None => self.ask(id, Step::Auth, &["AUTH", password.expose()]),
             }
         }
-        if pool.config.db > 0 {
-            self.ask(id, Step::Select, &["SELECT", &pool.config.db.to_string()]);
+        if profile.protocol != Protocol::Resp2 {
+            self.ask(id, Step::Hello, &["HELLO", &profile.protocol.number().to_string()]);
+        }
+        if profile.db > 0 {
+            self.ask(id, Step::Select, &["SELECT", &profile.db.to_string()]);
         }
         self.ask(id, Step::NoEvict, &["CLIENT", "NO-EVICT", "ON"]);
         self.ask(id, Step::Role, &["ROLE"]);
@@ -75,11 +79,11 @@ impl Engine {
         match step {
             Step::NoEvict => {}
             // A node that has no place left says so to the first thing that it is asked.
-            Step::Auth | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
+            Step::Auth | Step::Hello | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
                 self.refused(id, NodeFailure::Connect);
             }
-            Step::Auth | Step::Select if failed => self.refused(id, NodeFailure::Refused),
-            Step::Auth | Step::Select => {}
+            Step::Auth | Step::Hello | Step::Select if failed => self.refused(id, NodeFailure::Refused),
+            Step::Auth | Step::Hello | Step::Select => {}
             Step::Role if failed && reply.starts_with(b"-LOADING") => self.refused(id, NodeFailure::Loading),
             Step::Role if failed => self.refused(id, NodeFailure::Refused),
             Step::Role => self.role_seen(id, reply),

@@ -28,6 +28,7 @@ mod counters;
 mod expire;
 mod handshake;
 mod links;
+mod profile;
 mod road;
 mod slab;
 mod upstreams;
@@ -47,6 +48,7 @@ use crate::topology::{ProcessFacts, Topology};
 use buffers::BufferPool;
 use clients::{Client, Pause, Session};
 use links::PoolState;
+use profile::Profile;
 use road::{Gathers, Hold};
 use slab::Slab;
 use upstreams::Upstream;
@@ -195,6 +197,7 @@ impl Engine {
             held: 0,
             listener,
             pool: pool_id,
+            profile: Profile::of(&pool.config),
             pause: Pause::default(),
             route,
             reads,

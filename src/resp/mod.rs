@@ -18,7 +18,10 @@ mod request_tail;
 mod value;
 
 pub use elements::{Elements, error_code, integer_of};
-pub use encode::{array, bulk, command, error, integer, nil_array, nil_bulk, simple};
+pub use encode::{
+    Protocol, array, bulk, command, error, integer, map, nil_array, nil_bulk, null, null_array, push, set,
+    simple, verbatim,
+};
 pub use inline::inline_to_array;
 pub use protocol_error::ProtocolError;
 pub use reply::{ReplyError, ReplyScan, ReplyScanner};

@@ -6,6 +6,7 @@ mod roads;
 use core::net::SocketAddr;
 
 use super::buffers::{BufferPool, ByteQueue};
+use super::profile::Profile;
 use crate::base::{ListenerId, PoolId, ShardId, Time};
 use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, RequestTail, Span};
@@ -70,6 +71,8 @@ pub(crate) struct Client {
     pub(crate) held: u32,
     pub(crate) listener: ListenerId,
     pub(crate) pool: PoolId,
+    /// Which upstreams can serve its next request.
+    pub(crate) profile: Profile,
     pub(crate) pause: Pause,
     pub(crate) route: Route,
     pub(crate) reads: ReadPolicy,

@@ -35,6 +35,7 @@ impl Engine {
                 lib_version: &session.lib_version,
                 user: session.user.as_deref(),
                 authenticated: client.authenticated,
+                protocol: client.profile.protocol,
                 opened: session.opened,
                 last: session.last,
             },

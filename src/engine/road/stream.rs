@@ -17,6 +17,7 @@ use crate::config::Route;
 use crate::engine::Engine;
 use crate::engine::action::CloseReason;
 use crate::engine::clients::{Pause, Stream, StreamTo};
+use crate::engine::profile::Profile;
 use crate::engine::upstreams::{Expected, Lane, Owner};
 use crate::resp::{ProtocolError, RequestScanner, TailScan};
 
@@ -143,7 +144,8 @@ impl Engine {
             .count();
         let others = self.waiting_streams.len();
         if coming < others + 1 {
-            self.connect(pool, node, Lane::Bulk);
+            let profile = Profile::of(&self.topology.pool(pool).config);
+            self.connect(pool, node, Lane::Bulk, profile);
         }
         None
     }

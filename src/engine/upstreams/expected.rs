@@ -28,6 +28,7 @@ pub(crate) enum Owner {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
     Auth,
+    Hello,
     Select,
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,

@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
 use crate::engine::buffers::BufferPool;
 use crate::engine::counters::UpstreamCounters;
+use crate::engine::profile::Profile;
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
 pub(crate) use replay::Replay;
@@ -62,6 +63,7 @@ pub(crate) struct Upstream {
     pub(crate) shard: ShardId,
     pub(crate) node: NodeId,
     pub(crate) lane: Lane,
+    pub(crate) profile: Profile,
     pub(crate) state: State,
     pub(crate) out: Replay,
     pub(crate) expected: VecDeque<Expected>,
@@ -99,6 +101,7 @@ impl Upstream {
         shard: ShardId,
         node: NodeId,
         lane: Lane,
+        profile: Profile,
         now: Time,
         counters: UpstreamCounters,
     ) -> Upstream {
@@ -107,6 +110,7 @@ impl Upstream {
             shard,
             node,
             lane,
+            profile,
             state: State::Connecting,
             out: Replay::default(),
             expected: VecDeque::new(),

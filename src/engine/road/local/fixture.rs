@@ -8,7 +8,7 @@ use crate::command::Local;
 use crate::config::{self, PoolConfig, ReadPolicy, Route};
 use crate::metrics::Registry;
 use crate::placement::Placement;
-use crate::resp::{Span, Value};
+use crate::resp::{Protocol, Span, Value};
 use crate::topology::{
     Gate, Health, HoldReason, ListenerInfo, Node, NodeState, Pool, ProcessFacts, Role, Shard, Topology,
 };
@@ -21,6 +21,7 @@ pub(super) struct Fixture {
     pub(super) registry: Registry,
     pub(super) name: Vec<u8>,
     pub(super) authenticated: bool,
+    pub(super) protocol: Protocol,
 }
 
 impl Fixture {
@@ -38,6 +39,7 @@ impl Fixture {
             registry: Registry::new(),
             name: Vec::new(),
             authenticated: true,
+            protocol: Protocol::Resp2,
         }
     }
 
@@ -78,6 +80,7 @@ impl Fixture {
                 lib_version: b"1.2",
                 user: None,
                 authenticated: self.authenticated,
+                protocol: self.protocol,
                 opened: Time::from_millis(10_000),
                 last: Time::from_millis(50_000),
             },

@@ -1,5 +1,5 @@
 //! The answers that Ketch gives itself: pure functions from what a client asked, and what there is to
-//! see, to RESP2 bytes.
+//! see, to RESP bytes.
 //!
 //! An answer changes nothing. What should become of the client (a name, a user, its end) is returned
 //! as an [`Effect`], so that these functions know neither the engine's types nor its order of replies.
@@ -30,7 +30,7 @@ use core::time::Duration;
 use crate::base::Time;
 use crate::command::Local;
 use crate::metrics::Registry;
-use crate::resp::Span;
+use crate::resp::{Protocol, Span};
 use crate::topology::{ListenerInfo, Pool, ProcessFacts, Topology};
 
 use self::refusal::Refusal;
@@ -68,6 +68,7 @@ pub(crate) struct Client<'a> {
     pub(crate) user: Option<&'a str>,
     /// May send commands: it gave a password, or the pool asks for none.
     pub(crate) authenticated: bool,
+    pub(crate) protocol: Protocol,
     pub(crate) opened: Time,
     /// When it last sent a request.
     pub(crate) last: Time,

@@ -1,0 +1,193 @@
+//! How upstreams are made, lost, and made again.
+
+use std::sync::Arc;
+
+use super::{RESERVED, WORKED_AFTER, back_off::RETRY_LAST};
+use crate::base::{NodeId, PoolId, Time, UpstreamId};
+use crate::engine::Engine;
+use crate::engine::action::{Action, CloseReason, Lost, Party};
+use crate::engine::clients::Pause;
+use crate::engine::counters::UpstreamCounters;
+use crate::engine::profile::Profile;
+use crate::engine::upstreams::{Lane, State, Upstream};
+use crate::failover::Fate;
+use crate::topology::{NodeFailure, Observation};
+
+impl Engine {
+    pub(in crate::engine) fn upstreams_of(&self, pool: PoolId, node: NodeId) -> Vec<UpstreamId> {
+        self.upstreams.iter().filter(|(_, u)| u.pool == pool && u.node == node).map(|(id, _)| id).collect()
+    }
+
+    /// Makes a shared upstream to a node unless there is one, or one on its way.
+    pub(in crate::engine) fn connect_shared(&mut self, pool: PoolId, node: NodeId) {
+        let state = &mut self.pools[usize::from(pool.0)];
+        let Some(link) = state.links.get_mut(&node) else { return };
+        if link.shared.is_some() {
+            return;
+        }
+        while let Some(id) = link.spare.pop() {
+            if self.upstreams.get(id).is_some_and(Upstream::is_ready) {
+                link.shared = Some(id);
+                let shard = link.shard;
+                self.reroute(pool, shard);
+                return self.release(pool, shard);
+            }
+        }
+        let on_its_way = self.upstreams.iter::<UpstreamId>().any(|(_, u)| {
+            u.pool == pool
+                && u.node == node
+                && u.lane == Lane::Shared
+                && matches!(u.state, State::Connecting | State::Handshaking)
+        });
+        if !on_its_way {
+            let profile = Profile::of(&self.topology.pool(pool).config);
+            self.connect(pool, node, Lane::Shared, profile);
+        }
+    }
+
+    /// Makes an upstream, unless its node is waited for or has as many as it may.
+    pub(in crate::engine) fn connect(
+        &mut self,
+        pool: PoolId,
+        node: NodeId,
+        lane: Lane,
+        profile: Profile,
+    ) -> Option<UpstreamId> {
+        let snapshot = Arc::clone(self.topology.pool(pool));
+        let (limit, within) = (snapshot.config.limits.max_upstreams, snapshot.config.timeouts.connect);
+        let link = self.pools[usize::from(pool.0)].links.get(&node)?;
+        // Streams and slow readers of large replies must leave room for everybody's upstream.
+        let room = if lane == Lane::Shared && link.shared.is_none() { limit + RESERVED } else { limit };
+        if link.count >= room {
+            self.close_spare(pool, node, lane);
+        }
+        let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
+        let (to, to_node) = (link.to?, snapshot.node(node)?);
+        if link.back_off.retry_at.is_some_and(|at| at > self.now) {
+            return None;
+        }
+        if link.count >= room {
+            if lane == Lane::Shared {
+                link.back_off.retry_at = Some(self.now + RETRY_LAST);
+                self.stall_slow_readers(pool, node);
+            }
+            return None;
+        }
+        link.back_off.retry_at = None;
+        link.count += 1;
+        link.counters.connections.set(link.count as i64);
+        let counters = UpstreamCounters::new(&self.registry, &snapshot, to_node);
+        let upstream = Upstream::new(pool, link.shard, node, lane, profile, self.now, counters);
+        let id = self.upstreams.insert(upstream);
+        self.actions.push_back(Action::Connect { upstream: id, to, within });
+        Some(id)
+    }
+
+    /// A node has as many upstreams as it may: an idle one of the other lane makes room.
+    fn close_spare(&mut self, pool: PoolId, node: NodeId, lane: Lane) {
+        let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
+        let idle = match lane {
+            Lane::Shared => link.bulk.pop(),
+            Lane::Bulk => link.spare.pop(),
+        };
+        if let Some(id) = idle {
+            self.lose(id, CloseReason::Spare);
+        }
+    }
+
+    /// The driver says that an upstream broke or could not be made.
+    pub(in crate::engine) fn lost_upstream(&mut self, id: UpstreamId, lost: Lost) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        let (pool, node) = (upstream.pool, upstream.node);
+        let connecting = upstream.state == State::Connecting;
+        // A node that left the topology has no link any more, but may still owe replies.
+        if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
+            if connecting {
+                link.counters.connect_errors.inc();
+            }
+            if !link.told_failure {
+                link.told_failure = true;
+                let failure = if connecting { NodeFailure::Connect } else { NodeFailure::Lost };
+                self.actions.push_back(Action::Report(Observation::NodeFailed { pool, node, failure }));
+            }
+        }
+        let reason = match lost {
+            Lost::Closed => CloseReason::Lost,
+            Lost::Connect | Lost::ConnectTimeout => CloseReason::Connect,
+        };
+        self.lose(id, reason);
+    }
+
+    /// Ends an upstream: each request on it gets its verdict, in order; then another one is made.
+    pub(in crate::engine) fn lose(&mut self, id: UpstreamId, reason: CloseReason) {
+        let fate = if reason == CloseReason::Deposed { Fate::Deposed } else { Fate::Lost };
+        self.unlink(id);
+        let Some(mut upstream) = self.upstreams.remove(id) else { return };
+        let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
+        self.actions.push_back(Action::Close { party: Party::Upstream(id), reason });
+        let snapshot = Arc::clone(self.topology.pool(pool));
+        let name = snapshot.node(node).map_or("gone".to_owned(), |n| n.address.to_string());
+        let was_ready = upstream.is_ready() || upstream.state == State::Draining;
+        // One that is closed as soon as it is ready must not be made anew at the speed of the network.
+        let worked = was_ready && self.now.since(upstream.opened) >= WORKED_AFTER;
+        let state = &mut self.pools[usize::from(pool.0)];
+        state.counters.upstream_closed(node, &name, reason.label());
+        if let Some(link) = state.links.get_mut(&node) {
+            link.count -= 1;
+            link.counters.connections.set(link.count as i64);
+            let believed = snapshot.shard(shard).primary == Some(node);
+            link.back_off.lost(believed, worked, self.now, &mut self.random);
+            if let Some(at) = link.back_off.retry_at {
+                self.due_by(at);
+            }
+        }
+        for client in core::mem::take(&mut upstream.waiting) {
+            self.resume(client, Pause::UPSTREAM);
+        }
+        self.release_feeder(upstream.feeder.take());
+        self.judge_lost(id, &mut upstream, fate);
+        // Nobody will tell any more what the node's role was: its scripts' errors are passed on.
+        self.judge_doubted(id, false);
+        upstream.out.clear(&mut self.buffers);
+        self.release(pool, shard);
+        if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
+            self.connect_shared(pool, node);
+        }
+    }
+
+    /// Nodes whose time to be tried again has come.
+    pub(in crate::engine) fn retry_links(&mut self) {
+        let now = self.now;
+        let due: Vec<(PoolId, NodeId)> = self
+            .pools
+            .iter()
+            .enumerate()
+            .flat_map(|(i, p)| p.links.iter().map(move |(node, link)| (PoolId(i as u16), *node, link)))
+            .filter(|(_, _, link)| {
+                link.shared.is_none() && link.back_off.retry_at.is_some_and(|at| at <= now)
+            })
+            .map(|(pool, node, _)| (pool, node))
+            .collect();
+        for (pool, node) in due {
+            // Its time has come, whether or not anything is made now: one that stayed in the past would
+            // be due for ever.
+            if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
+                link.back_off.retry_at = None;
+            }
+            let snapshot = Arc::clone(self.topology.pool(pool));
+            if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
+                self.connect_shared(pool, node);
+            }
+        }
+    }
+
+    /// When the next node is to be tried again.
+    pub(in crate::engine) fn next_retry(&self) -> Option<Time> {
+        self.pools
+            .iter()
+            .flat_map(|p| p.links.values())
+            .filter(|l| l.shared.is_none())
+            .filter_map(|l| l.back_off.retry_at)
+            .min()
+    }
+}

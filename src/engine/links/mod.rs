@@ -1,0 +1,101 @@
+//! Which upstreams there are: made, greeted, checked, given up, made again; and which of them serve a
+//! shard at the moment. Follows the topology: nobody tells the engine to close a connection.
+//!
+//! `follow`: what the topology asks for. `connect`: made, lost, made again. `back_off`: when. `routes`: who
+//! serves a shard.
+
+mod back_off;
+mod connect;
+mod follow;
+mod routes;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::counters::{Counters, NodeCounters};
+use crate::base::{NodeId, ShardId, UpstreamId};
+use crate::metrics::Registry;
+use crate::resp::RequestLimits;
+use crate::topology::{Node, Pool};
+use back_off::BackOff;
+pub(in crate::engine) use back_off::PRIMARY_RETRY;
+pub(crate) use routes::Routes;
+
+/// Upstreams to a node above `max_upstreams` that only a shared one may be, while there is none.
+pub(in crate::engine) const RESERVED: usize = 4;
+/// An upstream that lasted as long as this has worked.
+const WORKED_AFTER: Duration = Duration::from_millis(500);
+/// Upstreams kept beside the shared one once they are idle again.
+const SPARE: usize = 8;
+
+/// What a worker has to one pool.
+pub(crate) struct PoolState {
+    pub(crate) routes: Vec<Routes>,
+    pub(crate) links: BTreeMap<NodeId, Link>,
+    pub(crate) counters: Counters,
+    pub(crate) limits: RequestLimits,
+}
+
+/// What a worker has to one node.
+pub(crate) struct Link {
+    pub(crate) shard: ShardId,
+    to: Option<SocketAddr>,
+    pub(crate) shared: Option<UpstreamId>,
+    /// Idle ones that may become shared again.
+    pub(in crate::engine) spare: Vec<UpstreamId>,
+    /// Idle ones of the bulk lane.
+    pub(crate) bulk: Vec<UpstreamId>,
+    /// All upstreams to the node, those on their way included.
+    count: usize,
+    back_off: BackOff,
+    /// Told the control plane that it fails, and not yet that it works again.
+    pub(in crate::engine) told_failure: bool,
+    pub(crate) counters: NodeCounters,
+}
+
+impl PoolState {
+    fn new(registry: &Registry, pool: &Pool) -> PoolState {
+        let limits = &pool.config.limits;
+        PoolState {
+            routes: pool.shards.iter().map(|_| Routes::default()).collect(),
+            links: BTreeMap::new(),
+            counters: Counters::new(registry, pool),
+            limits: RequestLimits {
+                max_request: limits.max_request.as_usize(),
+                max_args: limits.max_args,
+                max_inline: limits.max_inline.as_usize(),
+                max_bulk: limits.max_request.as_usize(),
+            },
+        }
+    }
+}
+
+impl Link {
+    fn new(registry: &Registry, pool: &Pool, node: &Node) -> Link {
+        Link {
+            shard: node.shard,
+            to: node.socket,
+            shared: None,
+            spare: Vec::new(),
+            bulk: Vec::new(),
+            count: 0,
+            back_off: BackOff::default(),
+            told_failure: false,
+            counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
+        }
+    }
+
+    /// All upstreams to the node, those on their way included.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    fn forget(&mut self, id: UpstreamId) {
+        if self.shared == Some(id) {
+            self.shared = None;
+        }
+        self.spare.retain(|other| *other != id);
+        self.bulk.retain(|other| *other != id);
+    }
+}

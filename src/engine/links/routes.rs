@@ -1,0 +1,98 @@
+//! Which upstreams serve a shard at the moment: shared ones that are ready and take more.
+
+use std::sync::Arc;
+
+use super::SPARE;
+use crate::base::{NodeId, PoolId, ShardId, UpstreamId};
+use crate::engine::Engine;
+use crate::engine::action::CloseReason;
+use crate::engine::upstreams::{Lane, State, Upstream};
+use crate::topology::{Health, Node, NodeState, Role};
+
+/// Who serves a shard at the moment: shared upstreams that are ready and take more.
+#[derive(Default)]
+pub(crate) struct Routes {
+    pub(crate) primary: Option<UpstreamId>,
+    pub(crate) replicas: Vec<UpstreamId>,
+    /// The primary that was believed last, also while none is.
+    pub(super) believed: Option<NodeId>,
+}
+
+impl Engine {
+    /// Finds anew who serves a shard.
+    pub(in crate::engine) fn reroute(&mut self, pool: PoolId, shard: ShardId) {
+        let snapshot = Arc::clone(self.topology.pool(pool));
+        let state = &mut self.pools[usize::from(pool.0)];
+        let ready = |node: &Node| {
+            let id = state.links.get(&node.id)?.shared?;
+            self.upstreams.get(id).filter(|u: &&Upstream| u.takes_more()).map(|_| id)
+        };
+        let primary = snapshot.primary(shard).filter(|n| n.state != NodeState::Maint).and_then(ready);
+        let mut replicas = core::mem::take(&mut state.routes[usize::from(shard.0)].replicas);
+        replicas.clear();
+        replicas.extend(snapshot.members(shard).filter(|n| serves_reads(n)).filter_map(ready));
+        let routes = &mut state.routes[usize::from(shard.0)];
+        routes.primary = primary;
+        routes.replicas = replicas;
+    }
+
+    /// Nothing new is put on this upstream.
+    pub(in crate::engine) fn unlink(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
+        if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
+            link.forget(id);
+        }
+        self.reroute(pool, shard);
+    }
+
+    /// An upstream turned out to carry a large reply: others get another one.
+    pub(in crate::engine) fn make_private(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        if upstream.private || upstream.lane != Lane::Shared {
+            return;
+        }
+        upstream.private = true;
+        let (pool, node) = (upstream.pool, upstream.node);
+        self.unlink(id);
+        self.connect_shared(pool, node);
+    }
+
+    /// A private or draining upstream owes nothing any more, a bulk one has done its request.
+    pub(in crate::engine) fn became_idle(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
+        if upstream.state == State::Draining {
+            return self.lose(id, CloseReason::Removed);
+        }
+        upstream.private = false;
+        let lane = upstream.lane;
+        self.read_upstream_on(id);
+        let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
+        let spare = match lane {
+            Lane::Shared if link.shared.is_none() => {
+                link.shared = Some(id);
+                self.reroute(pool, shard);
+                return self.release(pool, shard);
+            }
+            Lane::Shared => &mut link.spare,
+            Lane::Bulk => &mut link.bulk,
+        };
+        if spare.len() < SPARE {
+            spare.push(id);
+            if lane == Lane::Bulk {
+                self.wake_streams();
+            }
+        } else {
+            self.lose(id, CloseReason::Spare);
+        }
+    }
+}
+
+/// May a replica be read from?
+pub(super) fn serves_reads(node: &Node) -> bool {
+    node.role == Role::Replica
+        && node.serves_reads
+        && node.state == NodeState::Ready
+        && matches!(node.health, Health::Up | Health::Suspect)
+}

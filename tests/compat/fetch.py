@@ -3,6 +3,7 @@
 Each is fetched once and kept there. Nothing of either is ever committed.
 """
 
+import hashlib
 import os
 import pathlib
 import re
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -28,18 +30,20 @@ def say(text):
 
 
 def redis_suite():
-    """A fresh, patched copy of the suite that belongs to this machine's redis-server: its folder, and its
-    version."""
+    """A patched copy of the suite that belongs to this machine's redis-server: its folder, and its version.
+    It is made once for each way to patch, so that several runs at a time do not disturb each other."""
     archive = _redis_archive()
-    suite = CACHE / "suite"
-    shutil.rmtree(suite, ignore_errors=True)
-    with tarfile.open(archive) as packed:
-        top = packed.getnames()[0].split("/")[0]
-        members = [m for m in packed.getmembers() if m.name == f"{top}/runtest" or m.name.startswith(f"{top}/tests/")]
-        packed.extractall(CACHE, members)
-    (CACHE / top).rename(suite)
-    _patch(suite)
-    return suite, top
+    version = re.search(r"redis_(.*)\.orig", archive.name).group(1)
+    patched_by = hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest()[:8]
+    suite = CACHE / f"suite-{version}-{patched_by}"
+    if not suite.exists():
+        unpacked = pathlib.Path(tempfile.mkdtemp(dir=CACHE))
+        with tarfile.open(archive) as packed:
+            packed.extractall(unpacked, [m for m in packed.getmembers() if m.name.startswith(f"redis-{version}/tests/")])
+        _patch(unpacked / f"redis-{version}")
+        (unpacked / f"redis-{version}").rename(suite)
+        unpacked.rmdir()
+    return suite, f"redis-{version}"
 
 
 def _redis_archive():

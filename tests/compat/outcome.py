@@ -61,10 +61,15 @@ class Kept:
     def __init__(self, path):
         self.path = path
         self.units = {}
-        if path.exists():
-            self.units = {name: Unit.from_json(kept) for name, kept in json.loads(path.read_text()).items()}
+        self._read()
+
+    def _read(self):
+        if self.path.exists():
+            self.units = {name: Unit.from_json(kept) for name, kept in json.loads(self.path.read_text()).items()}
 
     def put(self, name, unit):
+        # Another run may have put something there since.
+        self._read()
         self.units[name] = unit
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(json.dumps({name: kept.as_json() for name, kept in self.units.items()}, indent=1))

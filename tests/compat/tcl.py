@@ -4,6 +4,7 @@ A test that hangs is given up: first by the copy of the suite itself (patch.tcl)
 see it, by killing the unit, which is then run again without the tests that are already judged.
 """
 
+import os
 import re
 import time
 
@@ -96,7 +97,7 @@ def _run_once(suite, name, way, options, in_band, binary, unit, left):
 
 def _skipfile(suite, way, unit):
     """The tests that are judged already. Numbers of a repeated name are no part of what the suite knows."""
-    path = suite / f"skip-{way.name}"
+    path = suite / f"skip-{os.getpid()}"
     path.write_text("\n".join(re.sub(r" \(\d+\)$", "", name) for name in unit.tests))
     return path
 

@@ -96,7 +96,7 @@ def _patch(suite):
     """Has the copy source patch.tcl after its helpers, and say which test it begins."""
     helper = suite / "tests" / "test_helper.tcl"
     text = helper.read_text()
-    text = _replace(text, "# parse arguments\n", f"source {{{HERE / 'patch.tcl'}}}\n# parse arguments\n")
+    text = _replace(text, "if {$::client} {\n", f"source {{{HERE / 'patch.tcl'}}}\nif {{$::client}} {{\n")
     begins = 'set ::active_clients_task($fd) "(IN PROGRESS) $data"'
     text = _replace(text, begins, f'puts "\\[testing\\]: $data"\n        {begins}')
     helper.write_text(text)

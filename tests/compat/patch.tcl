@@ -13,15 +13,17 @@ fconfigure stdout -buffering line
 namespace eval compat {
     variable nodes $::env(COMPAT_NODES)
     variable reply_limit [expr {$::env(COMPAT_REPLY_LIMIT) * 1000}]
-    variable channel            ;# node -> its socket
+    variable channel            ;# client,node -> socket
     variable database           ;# client -> the database that it selected
     variable in_multi           ;# client -> 1 between MULTI and EXEC
     variable cut                ;# client -> 1 after its connection was given up here
+    variable owed               ;# client -> where its next replies come from, if it reads them later
     variable ready
     array set channel {}
     array set database {}
     array set in_multi {}
     array set cut {}
+    array set owed {}
     array set ready {}
 }
 
@@ -33,57 +35,62 @@ proc compat::goes_around {words} {
     switch -- $command {
         config { return [expr {$what in {set get resetstat}}] }
         debug { return [expr {$what ne "protocol"}] }
+        save - bgsave - bgrewriteaof - lastsave { return 1 }
     }
     return 0
 }
 
-proc compat::send {node words} {
+# Sends without waiting, on the connections of `client` to all nodes; 0 stands for no client of the suite's.
+proc compat::send {client words} {
+    variable nodes
+    foreach node $nodes { send_to $client $node $words }
+}
+
+proc compat::send_to {client node words} {
     variable channel
-    if {![info exists channel($node)]} {
+    if {![info exists channel($client,$node)]} {
         lassign [split $node :] host port
-        set channel($node) [socket $host $port]
-        fconfigure $channel($node) -translation binary
+        set channel($client,$node) [socket $host $port]
+        fconfigure $channel($client,$node) -translation binary
     }
     set request "*[llength $words]\r\n"
     foreach word $words { append request "$[string length $word]\r\n$word\r\n" }
-    puts -nonewline $channel($node) $request
-    flush $channel($node)
+    puts -nonewline $channel($client,$node) $request
+    flush $channel($client,$node)
 }
 
-# The reply as {code text}. These connections have no client number: 0 stands for them.
+# The reply of one node, as {code text}. The suite's own reader reads it, as for a client with the number 0.
 set ::redis::readraw(0) 0
 set ::redis::fd(0) node
-proc compat::receive {node} {
+proc compat::receive_from {client node} {
     variable channel
-    set code [catch {::redis::redis_read_reply 0 $channel($node)} reply]
-    if {$code && $::redis::fd(0) eq {}} {
+    if {![info exists channel($client,$node)]} { return {1 {the node has gone}} }
+    set code [catch {::redis::redis_read_reply 0 $channel($client,$node)} reply]
+    if {$::redis::fd(0) eq {}} {
         set ::redis::fd(0) node
-        catch {close $channel($node)}
-        unset -nocomplain channel($node)
+        unset channel($client,$node)
     }
     return [list $code $reply]
 }
 
-# To all nodes at once, so that DEBUG SLEEP sleeps once; the answer of the first that has one. A key is
-# on one node only: the others answer an error.
-proc compat::around {database words} {
+# What the first node answers that has an answer: a key is on one node only, and the others answer an error.
+proc compat::receive {client words} {
     variable nodes
-    foreach node $nodes {
-        send $node [list SELECT $database]
-        send $node $words
-    }
     set replies {}
-    foreach node $nodes {
-        # That of SELECT comes first; a node that has gone has none to the second either.
-        set reply [receive $node]
-        if {[info exists ::compat::channel($node)]} { set reply [receive $node] }
-        lappend replies $reply
-    }
+    foreach node $nodes { lappend replies [receive_from $client $node] }
     if {[string match -nocase "debug digest" $words]} { return [digest $replies] }
     foreach reply $replies {
         if {[lindex $reply 0] == 0} { return [lindex $reply 1] }
     }
     return -code error [lindex $replies 0 1]
+}
+
+# To all nodes at once, so that DEBUG SLEEP sleeps once.
+proc compat::around {client database words} {
+    send $client [list SELECT $database]
+    send $client $words
+    catch {receive $client {}}
+    return [receive $client $words]
 }
 
 # Digests are only ever compared with each other, so those of all nodes in a row do.
@@ -103,16 +110,17 @@ proc compat::is_inside {field} {
 # A number is the sum over the nodes.
 proc compat::inside {field} {
     variable nodes
-    set sum 0
+    send 0 {INFO all}
+    set values {}
     foreach node $nodes {
-        send $node {INFO all}
-        lassign [receive $node] code info
+        lassign [receive_from 0 $node] code info
         if {$code} { return -code error $info }
-        set value [getInfoProperty $info $field]
-        if {![string is integer -strict $value]} { return $value }
-        incr sum $value
+        lappend values [getInfoProperty $info $field]
     }
-    return $sum
+    foreach value $values {
+        if {![string is integer -strict $value]} { return $value }
+    }
+    return [::tcl::mathop::+ {*}$values]
 }
 
 rename status compat_status
@@ -127,11 +135,10 @@ rename ::redis::__dispatch__raw__ ::redis::compat_dispatch
 proc ::redis::__dispatch__raw__ {id method argv} {
     set words [linsert $argv 0 $method]
     if {[::compat::may_go_around $id] && [::compat::goes_around $words]} {
-        # The proxy has counters of its own.
-        if {[string equal -nocase [lindex $words 1] resetstat]} {
-            catch {::redis::compat_dispatch $id $method $argv}
-        }
-        return [::compat::around [::compat::database_of $id] $words]
+        return [::compat::take_around $id $words]
+    }
+    if {[::compat::is_owed_from_around $id $method]} {
+        return [::compat::read_from_around $id]
     }
     ::compat::reconnect $id $method
     set code [catch {::redis::compat_dispatch $id $method $argv} reply options]
@@ -140,12 +147,43 @@ proc ::redis::__dispatch__raw__ {id method argv} {
     return $reply
 }
 
-# A client that reads its replies later, or in a transaction, expects them on its own connection.
+# What is said in a transaction belongs to it.
 proc compat::may_go_around {id} {
     variable nodes
     variable in_multi
-    return [expr {$nodes ne "" && $::redis::blocking($id) && !$::redis::deferred($id)
-        && ![info exists in_multi($id)]}]
+    return [expr {$nodes ne "" && $::redis::blocking($id) && ![info exists in_multi($id)]}]
+}
+
+proc compat::take_around {id words} {
+    variable owed
+    if {$::redis::deferred($id)} {
+        send $id [list SELECT [database_of $id]]
+        send $id $words
+        lappend owed($id) $words
+        return
+    }
+    # The proxy has counters of its own.
+    if {[string equal -nocase [lindex $words 1] resetstat]} {
+        catch {::redis::compat_dispatch $id [lindex $words 0] [lrange $words 1 end]}
+    }
+    return [around 0 [database_of $id] $words]
+}
+
+# A client that reads its replies later has a list of where they will come from.
+proc compat::is_owed_from_around {id method} {
+    variable owed
+    if {$method ne "read" || ![info exists owed($id)]} { return 0 }
+    set words [lindex $owed($id) 0]
+    if {$words eq "wire"} { set owed($id) [lrange $owed($id) 1 end] }
+    return [expr {$words ni {wire {}}}]
+}
+
+proc compat::read_from_around {id} {
+    variable owed
+    set words [lindex $owed($id) 0]
+    set owed($id) [lrange $owed($id) 1 end]
+    catch {receive $id {}}
+    return [receive $id $words]
 }
 
 proc compat::database_of {id} {
@@ -157,13 +195,25 @@ proc compat::database_of {id} {
 proc compat::remember {id method argv code} {
     variable database
     variable in_multi
+    variable owed
     if {$code} return
+    if {[info exists ::redis::deferred($id)] && $::redis::deferred($id)
+        && [info commands ::redis::__method__$method] eq {}} { lappend owed($id) wire }
     switch -- [string tolower $method] {
         select { set database($id) [lindex $argv 0] }
         multi { set in_multi($id) 1 }
         exec - discard { unset -nocomplain in_multi($id) }
         reset { unset -nocomplain in_multi($id) database($id) }
-        close { unset -nocomplain in_multi($id) database($id) ::compat::cut($id) }
+        close { forget $id }
+    }
+}
+
+proc compat::forget {id} {
+    variable channel
+    unset -nocomplain ::compat::in_multi($id) ::compat::database($id) ::compat::cut($id) ::compat::owed($id)
+    foreach {name socket} [array get channel $id,*] {
+        catch {close $socket}
+        unset channel($name)
     }
 }
 
@@ -207,7 +257,7 @@ proc compat::reconnect {id method} {
     variable database
     if {![info exists cut($id)] || $method eq "close"} return
     unset cut($id)
-    unset -nocomplain ::compat::in_multi($id)
+    unset -nocomplain ::compat::in_multi($id) ::compat::owed($id)
     if {[database_of $id] == 0 || !$::redis::blocking($id)} return
     ::redis::compat_dispatch $id select [list $database($id)]
     if {$::redis::deferred($id)} { ::redis::compat_dispatch $id read {} }
@@ -230,8 +280,8 @@ proc test {args} {
 rename run_external_server_test compat_run_external_server_test
 proc run_external_server_test {code overrides} {
     if {$::compat::nodes ne ""} {
-        ::compat::around 0 flushall
-        ::compat::around 0 {function flush}
+        ::compat::around 0 0 flushall
+        ::compat::around 0 0 {function flush}
         # Nor shall the original's own FLUSHALL fail here: whether it works is the business of its tests.
         set ::compat::cleaning 2
     }
@@ -245,4 +295,18 @@ proc r {args} {
         return OK
     }
     uplevel 1 [list compat_r {*}$args]
+}
+
+# ---- what nodes send to replicas ----------------------------------------------------------------
+
+# Some tests look at what a command becomes on its way to replicas: on the first node.
+rename attach_to_replication_stream compat_attach
+proc attach_to_replication_stream {} {
+    if {$::compat::nodes eq ""} { return [compat_attach] }
+    set kept [lindex $::servers end]
+    lassign [split [lindex $::compat::nodes 0] :] host port
+    lset ::servers end [dict replace $kept host $host port $port]
+    set code [catch compat_attach stream]
+    lset ::servers end $kept
+    return -code $code $stream
 }

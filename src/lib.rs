@@ -44,6 +44,9 @@ pub mod internals {
     pub mod engine {
         pub use crate::engine::*;
     }
+    pub mod exchange {
+        pub use crate::exchange::*;
+    }
     pub mod failover {
         pub use crate::failover::*;
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ketch::internals::base::{Address, ByteSize, ClientId, ListenerId, NodeId, Time, UpstreamId};
+use ketch::internals::base::{Address, ByteSize, ClientId, ListenerId, NodeId, Time, UpstreamId, WorkerId};
 use ketch::internals::config::{
     Config, HealthRules, Limits, ListenerConfig, Log, LogFormat, NodeAuth, PoolConfig, ReadPolicy, Route,
     ShardConfig, Shutdown, SourceConfig, Timeouts,
@@ -61,6 +61,7 @@ impl Bench {
             topology: Arc::new(topology()),
             facts: Arc::new(ProcessFacts::new(1)),
             registry: Registry::new(),
+            worker: WorkerId(0),
             workers: 1,
             seed: 1,
             wall_at_origin: Duration::ZERO,

@@ -12,6 +12,7 @@
 //! Polling is edge-triggered: a read shorter than the buffer ends a socket's turn, and a socket that may
 //! hold more, or that the engine paused, is on a list, since no second edge will come.
 
+mod letters;
 mod lingering;
 mod listener;
 mod mailbox;
@@ -121,6 +122,7 @@ impl Worker {
             topology: setting.reader.current(),
             facts: Arc::clone(&setting.facts),
             registry: setting.registry.clone(),
+            worker: setting.id,
             workers: setting.workers,
             seed: setting.seed,
             wall_at_origin: setting.wall_at_origin,
@@ -152,6 +154,12 @@ impl Worker {
     /// # Errors
     /// When polling itself fails, which no socket can cause.
     pub(crate) fn run(mut self) -> io::Result<()> {
+        let result = self.turn_on();
+        self.answer_no_more();
+        result
+    }
+
+    fn turn_on(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         // What the first topology asks for.
         self.act();
@@ -346,6 +354,7 @@ impl Worker {
                     self.dropped.inc();
                 }
             }
+            letter => self.send_letter(letter),
         }
     }
 
@@ -411,16 +420,22 @@ impl Worker {
     }
 
     fn open_mail(&mut self) {
-        for (listener, stream) in self.mailboxes[usize::from(self.id.0)].take() {
+        let (clients, letters) = self.mailboxes[usize::from(self.id.0)].take();
+        for (listener, stream) in clients {
             self.adopt(listener, stream);
         }
+        self.read_letters(letters);
     }
 
     /// This worker serves the client from now on.
     fn adopt(&mut self, listener: ListenerId, stream: std::net::TcpStream) {
         let Ok(peer) = stream.peer_addr() else { return };
+        let local = stream.local_addr();
         let Ok(socket) = Socket::accepted(stream, (self.doors)(listener)) else { return };
         let id = self.engine.client_opened(listener, peer);
+        if let Ok(local) = local {
+            self.engine.client_local(id, local);
+        }
         let token = Token(CLIENT << KIND | id.index as usize);
         if self.sockets.clients.insert(id, socket, self.poll.registry(), token).is_err() {
             return self.engine.client_lost(id);

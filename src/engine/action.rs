@@ -3,7 +3,8 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use crate::base::{ClientId, UpstreamId};
+use crate::base::{ClientId, UpstreamId, WorkerId};
+use crate::exchange::{Answer, Notice, Question, Ticket};
 use crate::topology::Observation;
 
 /// A connection of either side.
@@ -24,6 +25,12 @@ pub enum Action {
     Read { party: Party, on: bool },
     /// Tell the control plane, if its mailbox has room.
     Report(Observation),
+    /// Ask another worker; where its mailbox is full, `answered` with `Answer::Busy`.
+    Ask { ticket: Ticket, to: WorkerId, question: Question },
+    /// Give the asker its answer.
+    Reply { ticket: Ticket, answer: Answer },
+    /// Tell another worker, if its mailbox has room.
+    Tell { to: WorkerId, notice: Notice },
 }
 
 /// Why a connection was lost, as the driver saw it.
@@ -40,8 +47,10 @@ pub enum Lost {
 /// Why a connection was closed: a metric label and a word in the log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum CloseReason {
-    /// The client said QUIT.
+    /// The client said QUIT, or closed itself by CLIENT KILL.
     Quit,
+    /// Another client closed it by CLIENT KILL.
+    Killed,
     /// The client closed its side and has been given what it was owed.
     Eof,
     /// The connection broke.
@@ -80,6 +89,7 @@ impl CloseReason {
     pub fn label(self) -> &'static str {
         match self {
             CloseReason::Quit => "quit",
+            CloseReason::Killed => "killed",
             CloseReason::Eof => "eof",
             CloseReason::Lost => "lost",
             CloseReason::Protocol => "protocol",

@@ -39,6 +39,7 @@ impl Engine {
         self.check()?;
         must(self.hold.is_empty(), || format!("{} requests are held", self.hold.len()))?;
         must(self.gathers.len() == 0, || format!("{} gathers are left", self.gathers.len()))?;
+        must(self.inquiries.len() == 0, || "workers owe answers".into())?;
         must(self.waiting_streams.is_empty() && self.streams.is_empty(), || "streams wait".into())?;
         must(self.crowded.is_empty(), || "clients wait for room in the hold".into())?;
         for (id, client) in self.clients.iter::<ClientId>() {
@@ -140,6 +141,9 @@ impl Engine {
         }
         for gather in self.gathers.iter() {
             owe(gather.client, gather.seq);
+        }
+        for open in self.inquiries.iter() {
+            owe(open.client, open.seq);
         }
         for (id, client) in self.clients.iter::<ClientId>() {
             if let Some(stream) = client.stream.as_ref().filter(|s| s.to == super::clients::StreamTo::Waiting)

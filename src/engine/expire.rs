@@ -24,6 +24,7 @@ impl Engine {
             self.expire_upstream(id);
         }
         self.expire_held();
+        self.expire_inquiries();
         if self.streams_swept + STREAM_SWEEP <= self.now {
             self.expire_streams();
         }
@@ -118,7 +119,14 @@ impl Engine {
         });
         let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + STREAM_SWEEP);
         let idle = self.idle_sweep();
-        upstreams.chain(self.next_held_expiry()).chain(self.next_retry()).chain(sweep).chain(idle).min()
+        let asked = self.inquiries.next_expiry().into_iter().chain(self.pauses.next_end());
+        upstreams
+            .chain(self.next_held_expiry())
+            .chain(self.next_retry())
+            .chain(sweep)
+            .chain(idle)
+            .chain(asked)
+            .min()
     }
 
     fn idle_sweep(&self) -> Option<Time> {

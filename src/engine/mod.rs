@@ -28,7 +28,9 @@ mod counters;
 mod expire;
 mod handshake;
 mod links;
+mod pauses;
 mod profile;
+mod questions;
 mod road;
 mod slab;
 mod upstreams;
@@ -40,7 +42,7 @@ use std::sync::Arc;
 
 pub use action::{Action, CloseReason, Lost, Party};
 
-use crate::base::{ClientId, ListenerId, PoolId, ShardId, Time, UpstreamId};
+use crate::base::{ClientId, ListenerId, PoolId, ShardId, Time, UpstreamId, WorkerId};
 use crate::config::{ReadPolicy, Route};
 use crate::metrics::{Gauge, Registry};
 use crate::resp::Span;
@@ -48,7 +50,9 @@ use crate::topology::{ProcessFacts, Topology};
 use buffers::BufferPool;
 use clients::{Client, Pause, Session};
 use links::PoolState;
+use pauses::Pauses;
 use profile::Profile;
+use questions::Inquiries;
 use road::{Gathers, Hold};
 use slab::Slab;
 use upstreams::Upstream;
@@ -58,6 +62,8 @@ pub struct Setting {
     pub topology: Arc<Topology>,
     pub facts: Arc<ProcessFacts>,
     pub registry: Registry,
+    /// Which worker this is.
+    pub worker: WorkerId,
     /// How many workers share the pools' limits.
     pub workers: usize,
     /// The start of the engine's only randomness (jitter, the choice between replicas).
@@ -74,6 +80,7 @@ pub struct Engine {
     topology: Arc<Topology>,
     facts: Arc<ProcessFacts>,
     registry: Registry,
+    worker: WorkerId,
     workers: usize,
     random: u64,
     wall_at_origin: Duration,
@@ -84,6 +91,8 @@ pub struct Engine {
     connected: Vec<Gauge>,
     gathers: Gathers,
     hold: Hold,
+    pauses: Pauses,
+    inquiries: Inquiries,
     buffers: BufferPool,
     /// Where the arguments of the request at hand lie.
     args: Vec<Span>,
@@ -124,6 +133,7 @@ impl Engine {
             topology: Arc::clone(&setting.topology),
             facts: setting.facts,
             registry: setting.registry,
+            worker: setting.worker,
             workers: setting.workers.max(1),
             random: setting.seed | 1,
             wall_at_origin: setting.wall_at_origin,
@@ -133,6 +143,8 @@ impl Engine {
             connected,
             gathers: Gathers::new(),
             hold: Hold::default(),
+            pauses: Pauses::default(),
+            inquiries: Inquiries::default(),
             buffers: BufferPool::default(),
             args: Vec::new(),
             keys: Vec::new(),
@@ -160,6 +172,7 @@ impl Engine {
         debug_assert!(now >= self.now, "time never goes back");
         self.now = now;
         self.turn = self.turn.wrapping_add(1);
+        self.see_pauses();
         if self.next_due.is_some_and(|due| due <= now) {
             self.expire();
         }
@@ -207,6 +220,9 @@ impl Engine {
             runnable: false,
             dirty: false,
             counted,
+            command: None,
+            sent: 0,
+            commands: 0,
             parsed: 0,
             turn: 0,
         });
@@ -223,6 +239,7 @@ impl Engine {
         let Some(client) = self.clients.get_mut(id) else { return };
         self.pools[usize::from(client.pool.0)].counters.received.add(bytes.len() as u64);
         client.session.last = self.now;
+        client.session.received += bytes.len() as u64;
         self.take_input(id, bytes);
     }
 
@@ -271,6 +288,7 @@ impl Engine {
                 break;
             }
         }
+        self.count_paused();
         self.next_due = self.due();
     }
 

@@ -32,6 +32,19 @@ pub struct PoolFacts {
     pub rejected: AtomicU64,
     /// Requests held now, over all workers; each worker adds and takes its own.
     pub held: AtomicUsize,
+    /// Until when the pool is paused, in `Time` nanoseconds, times two; odd where everything waits. 0 = not
+    /// at all.
+    pause: AtomicU64,
+    /// Clients with a request that waits for the end of a pause; each worker adds and takes its own.
+    paused_clients: AtomicUsize,
+}
+
+/// CLIENT PAUSE: requests of a pool wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Paused {
+    pub until: Time,
+    /// Reads wait, too.
+    pub all: bool,
 }
 
 /// About one shard.
@@ -59,6 +72,52 @@ impl PoolFacts {
 
     pub fn clients(&self) -> usize {
         self.clients.load(Ordering::Relaxed)
+    }
+
+    /// Pauses the pool. As in Redis, a pause that is on at `now` is never shortened, nor does it stop less
+    /// than it did.
+    pub fn pause(&self, now: Time, wanted: Paused) {
+        let longer = |bits: u64| {
+            let before = Paused::from_bits(bits).filter(|paused| paused.until > now).unwrap_or(wanted);
+            let until = before.until.max(wanted.until);
+            Some(Paused { until, all: before.all || wanted.all }.to_bits())
+        };
+        // The closure never refuses.
+        let _ = self.pause.fetch_update(Ordering::AcqRel, Ordering::Acquire, longer);
+    }
+
+    pub fn unpause(&self) {
+        self.pause.store(0, Ordering::Release);
+    }
+
+    /// The pause that was asked for last; it may be over.
+    pub fn paused(&self) -> Option<Paused> {
+        Paused::from_bits(self.pause.load(Ordering::Acquire))
+    }
+
+    /// A worker that had told of `before` clients that wait for the end of a pause now has `now` of them.
+    pub fn count_paused(&self, before: usize, now: usize) {
+        if now >= before {
+            self.paused_clients.fetch_add(now - before, Ordering::Relaxed);
+        } else {
+            self.paused_clients.fetch_sub(before - now, Ordering::Relaxed);
+        }
+    }
+
+    /// Clients that wait for the end of a pause; Redis counts them among the blocked.
+    pub fn paused_clients(&self) -> usize {
+        self.paused_clients.load(Ordering::Relaxed)
+    }
+}
+
+impl Paused {
+    fn from_bits(bits: u64) -> Option<Paused> {
+        (bits != 0).then(|| Paused { until: Time::from_nanos(bits >> 1), all: bits & 1 == 1 })
+    }
+
+    fn to_bits(self) -> u64 {
+        // 292 years are as good as for ever.
+        self.until.as_nanos().min(u64::MAX >> 1) << 1 | u64::from(self.all)
     }
 }
 
@@ -133,5 +192,27 @@ impl WorkerFacts {
 
     pub fn epoch(&self) -> Epoch {
         Epoch(self.epoch.load(Ordering::Acquire))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_never_shortened_and_its_end_is_final() {
+        let facts = PoolFacts::default();
+        assert_eq!(facts.paused(), None);
+        let at = Time::from_millis;
+        let pause = |now, until, all| facts.pause(at(now), Paused { until: at(until), all });
+        pause(0, 3000, false);
+        pause(1, 100, true);
+        assert_eq!(facts.paused(), Some(Paused { until: at(3000), all: true }));
+        pause(3000, 4000, false);
+        assert_eq!(facts.paused(), Some(Paused { until: at(4000), all: false }), "the first one is over");
+        facts.unpause();
+        assert_eq!(facts.paused(), None);
+        facts.pause(Time::ZERO, Paused { until: Time::from_nanos(u64::MAX), all: true });
+        assert!(facts.paused().is_some_and(|paused| paused.all && paused.until > at(1 << 40)));
     }
 }

@@ -14,7 +14,7 @@ use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
-pub use facts::{NodeFacts, PoolFacts, ProcessFacts, ShardFacts, WorkerFacts};
+pub use facts::{NodeFacts, Paused, PoolFacts, ProcessFacts, ShardFacts, WorkerFacts};
 pub use observation::{NodeFailure, Observation, SeenRole, SentinelView};
 pub use publish::{Publisher, Reader, Wake, publisher};
 

@@ -62,6 +62,46 @@ def greeting(r):
 
 
 @check
+def clients_of_all_workers(r):
+    given = {**r.connection_pool.connection_kwargs}
+    # Each on another connection, so that every worker has some.
+    others = [redis.Redis(single_connection_client=True, **given) for _ in range(4)]
+    for n, other in enumerate(others):
+        other.client_setname(f"{PREFIX}-{n}")
+    mine = {client["name"]: client for client in r.client_list() if client["name"].startswith(PREFIX)}
+    same(sorted(mine), [f"{PREFIX}-{n}" for n in range(4)])
+    numbers = [other.client_id() for other in others]
+    same([mine[f"{PREFIX}-{n}"]["id"] for n in range(4)], [str(number) for number in numbers])
+    same([client["id"] for client in r.client_list(client_id=numbers)], [str(number) for number in numbers])
+    same(r.client_list(_type="pubsub"), [])
+    same(others[0].client_info()["name"], f"{PREFIX}-0")
+    same(others[0].client_kill_filter(_id=numbers[0]), 0)
+    same(others[0].client_kill_filter(_id=numbers[1]), 1)
+    same(r.client_kill(mine[f"{PREFIX}-2"]["addr"]), True)
+    raises(redis.ResponseError, "No such client", lambda: r.client_kill(mine[f"{PREFIX}-2"]["addr"]))
+    same(r.client_kill_filter(addr=mine[f"{PREFIX}-3"]["addr"], _type="normal", skipme=True), 1)
+    same([client["name"] for client in r.client_list() if client["name"].startswith(PREFIX)], [f"{PREFIX}-0"])
+    same(r.client_unblock(numbers[0]), False)
+    same(r.client_getredir(), -1)
+    same(r.client_no_evict("ON"), "OK")
+    same(r.client_no_evict("OFF"), "OK")
+    for other in others:
+        other.close()
+
+
+@check
+def pauses(r):
+    same(r.client_pause(1), True)
+    same(r.set(key("paused"), "1"), True)
+    same(r.client_pause(timeout=1, all=False), True)
+    raises(redis.ResponseError, "timeout is not an integer", lambda: r.client_pause("not an integer"))
+    same(r.client_pause(60_000, all=False), True)
+    same(r.get(key("paused")), "1")
+    same(r.client_unpause(), "OK")
+    same(r.set(key("paused"), "2"), True)
+
+
+@check
 def strings(r):
     k = key("string")
     same(r.get(k), None)

@@ -5,6 +5,7 @@ mod access;
 mod admin;
 mod bad_input;
 mod check_connect;
+mod client_family;
 mod clients;
 mod command_table;
 mod demo;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ketch::internals::base::{Epoch, NodeId, Time};
+use ketch::internals::base::{Epoch, NodeId, Time, WorkerId};
 use ketch::internals::config::{Context, Source, check};
 use ketch::internals::control::first_topology;
 use ketch::internals::engine::Setting;
@@ -42,6 +42,7 @@ pub(super) fn setting() -> Setting {
         topology,
         facts: Arc::new(ProcessFacts::new(1)),
         registry: Registry::new(),
+        worker: WorkerId(0),
         workers: 1,
         seed: 1,
         wall_at_origin: Duration::from_secs(1_700_000_000),

@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Row] = &[
         .local(Local::ClientGetname),
     row("client|getredir", 2, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
         .doc("6.0.0", "O(1)", "Tells to which client the invalidations of this connection are sent.")
-        .later(CONNECTION_STATE),
+        .local(Local::ClientGetredir),
     row("client|help", 2, &[LOADING, STALE], &[])
         .doc("5.0.0", "O(1)", "Explains the subcommands of CLIENT.")
         .local(Local::Help),
@@ -46,14 +46,14 @@ pub(super) const ROWS: &[Row] = &[
             "O(N) for N connections",
             "Closes connections chosen by address, id, user or another trait.",
         )
-        .later(OTHER_CLIENTS),
+        .local(Local::ClientKill),
     row("client|list", -2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.4.0", "O(N) for N connections", "Describes each connection on a line.")
         .tips(&["nondeterministic_output"])
-        .later(OTHER_CLIENTS),
+        .local(Local::ClientList),
     row("client|no-evict", 3, &[ADMIN, NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
         .doc("7.0.0", "O(1)", "Says whether the connection is spared when clients use too much memory.")
-        .later(CONNECTION_STATE),
+        .local(Local::ClientNoEvict),
     row("client|no-touch", 3, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
         .doc(
             "7.2.0",
@@ -61,13 +61,13 @@ pub(super) const ROWS: &[Row] = &[
             "Says whether the connection's commands count as uses of the keys that they name.",
         )
         .known(Known::Valkey)
-        .later(CONNECTION_STATE),
+        .local(Local::ClientNoTouch),
     row("client|pause", -3, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("3.0.0", "O(1)", "Makes commands of all clients, or only writes, wait for a while.")
-        .later(OTHER_CLIENTS),
+        .local(Local::ClientPause),
     row("client|reply", 3, &[NOSCRIPT, LOADING, STALE, NO_MULTI, ALLOW_BUSY], &[])
         .doc("3.2.0", "O(1)", "Turns replies to this connection off or on, or leaves out the next one.")
-        .later(CONNECTION_STATE),
+        .local(Local::ClientReply),
     row("client|setinfo", 4, &[NOSCRIPT, LOADING, STALE, ALLOW_BUSY], &[])
         .doc("7.2.0", "O(1)", "Tells the server which library speaks, and its version.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
@@ -89,10 +89,10 @@ pub(super) const ROWS: &[Row] = &[
         .later(CONNECTION_STATE),
     row("client|unblock", -3, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("5.0.0", "O(log N) for N connections", "Wakes another client out of a blocking command.")
-        .later(OTHER_CLIENTS),
+        .local(Local::ClientUnblock),
     row("client|unpause", 2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("6.2.0", "O(N) for N paused clients", "Ends a CLIENT PAUSE before its time.")
-        .later(OTHER_CLIENTS),
+        .local(Local::ClientUnpause),
     row("echo", 2, &[LOADING, STALE, FAST], &[])
         .doc("1.0.0", "O(1)", "Sends the argument back.")
         .local(Local::Echo),

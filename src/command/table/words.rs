@@ -28,7 +28,6 @@ pub(super) const WHOLE_POOL: &str = "it concerns the keys of all shards; ask eac
 pub(super) const EVERY_NODE: &str = "it concerns every node; load scripts on each node, or use EVAL";
 pub(super) const CONNECTION_STATE: &str =
     "it is about the state of one connection, and connections are shared";
-pub(super) const OTHER_CLIENTS: &str = "acting on other clients is not built yet";
 pub(super) const WAITING: &str =
     "it counts the replicas of one connection's writes, and connections are shared";
 pub(super) const OTHER_DATABASE: &str = "it moves a key into another database; use COPY or DUMP and RESTORE";

@@ -2,6 +2,7 @@
 
 pub(crate) mod replies;
 mod roads;
+mod silence;
 
 use core::net::SocketAddr;
 
@@ -12,6 +13,7 @@ use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, RequestTail, Span};
 use replies::Replies;
 pub(crate) use roads::Roads;
+pub(crate) use silence::Mode;
 
 /// A client that has this much output unread is not parsed and not read until half of it has gone.
 pub(crate) const OUTPUT_MARK: usize = 256 * 1024;
@@ -87,6 +89,12 @@ pub(crate) struct Client {
     pub(crate) dirty: bool,
     /// It has a place among the pool's clients.
     pub(crate) counted: bool,
+    /// The command that it said last; `None` where nobody knows it.
+    pub(crate) command: Option<crate::command::RowId>,
+    /// Bytes written to it.
+    pub(crate) sent: u64,
+    /// Requests that it was given a place for.
+    pub(crate) commands: u64,
     /// Requests parsed in this turn.
     pub(crate) parsed: u16,
     /// The turn that `parsed` counts for.
@@ -96,8 +104,15 @@ pub(crate) struct Client {
 /// What is rarely looked at.
 pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
+    /// Ketch's end.
+    pub(crate) local: Option<SocketAddr>,
     pub(crate) opened: Time,
     pub(crate) last: Time,
+    /// Bytes read from it.
+    pub(crate) received: u64,
+    /// CLIENT NO-EVICT and NO-TOUCH.
+    pub(crate) no_evict: bool,
+    pub(crate) no_touch: bool,
     pub(crate) name: Vec<u8>,
     pub(crate) lib_name: Vec<u8>,
     pub(crate) lib_version: Vec<u8>,
@@ -112,8 +127,12 @@ impl Session {
     pub(crate) fn new(peer: SocketAddr, now: Time) -> Session {
         Session {
             peer,
+            local: None,
             opened: now,
             last: now,
+            received: 0,
+            no_evict: false,
+            no_touch: false,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_version: Vec::new(),

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use super::silence::{Mode, Silence};
 use crate::engine::buffers::{BufferPool, ByteQueue};
 
 /// Below this, compacting the arena costs more than its dead bytes.
@@ -22,6 +23,8 @@ pub(crate) struct Replies {
     /// The next place to be given out.
     next: Seq,
     parked: Option<Box<Parked>>,
+    /// CLIENT REPLY, and which places it concerns.
+    silence: Option<Box<Silence>>,
 }
 
 #[derive(Default)]
@@ -38,7 +41,34 @@ impl Replies {
     pub(crate) fn reserve(&mut self) -> Seq {
         let seq = self.next;
         self.next = seq.wrapping_add(1);
+        if let Some(silence) = &mut self.silence {
+            silence.reserved(seq);
+        }
         seq
+    }
+
+    /// How replies to the next requests are treated.
+    pub(crate) fn set_mode(&mut self, mode: Mode) {
+        self.silence.get_or_insert_default().set(mode);
+        self.forget_silence();
+    }
+
+    /// Whether the reply of a place is not to be seen by anybody.
+    pub(crate) fn is_silent(&self, seq: Seq) -> bool {
+        self.silence.as_ref().is_some_and(|silence| silence.has(seq))
+    }
+
+    /// What leaves instead of a reply.
+    fn silenced<'a>(&mut self, seq: Seq, reply: &'a [u8]) -> &'a [u8] {
+        let silent = self.silence.as_mut().is_some_and(|silence| silence.take(seq));
+        self.forget_silence();
+        if silent { &[] } else { reply }
+    }
+
+    fn forget_silence(&mut self) {
+        if self.silence.as_ref().is_some_and(|silence| silence.is_over()) {
+            self.silence = None;
+        }
     }
 
     /// Requests whose reply has not left for the output.
@@ -90,6 +120,7 @@ impl Replies {
     /// Gives the reply of place `seq`: it and whatever it was holding up go to the output.
     #[inline]
     pub(crate) fn deliver(&mut self, seq: Seq, reply: &[u8], output: &mut ByteQueue, pool: &mut BufferPool) {
+        let reply = if self.silence.is_some() { self.silenced(seq, reply) } else { reply };
         if self.head == seq {
             output.extend(reply, pool);
             self.advance(output, pool);
@@ -163,7 +194,7 @@ mod tests {
     #[test]
     fn replies_leave_in_the_order_of_their_places() {
         let (mut pool, mut output) = (BufferPool::default(), ByteQueue::default());
-        let mut replies = Replies { head: u32::MAX - 1, next: u32::MAX - 1, parked: None };
+        let mut replies = Replies { head: u32::MAX - 1, next: u32::MAX - 1, ..Replies::default() };
         let places: Vec<Seq> = (0..5).map(|_| replies.reserve()).collect();
         for i in [3, 1, 4, 0, 2] {
             replies.deliver(places[i], format!("{i}").as_bytes(), &mut output, &mut pool);
@@ -184,5 +215,41 @@ mod tests {
         assert_eq!(replies.parked_bytes(), 100_000);
         replies.deliver(first, b"y", &mut output, &mut pool);
         assert_eq!((replies.parked_bytes(), output.len()), (0, 100_001));
+    }
+
+    /// What leaves of eight replies "0" to "7", given in that order of places, when CLIENT REPLY is said before
+    /// some of them.
+    fn left(said: &[(usize, Mode)], order: [usize; 8]) -> String {
+        let (mut pool, mut output) = (BufferPool::default(), ByteQueue::default());
+        let mut replies = Replies::default();
+        let mut places = Vec::new();
+        for place in 0..8 {
+            said.iter().filter(|(before, _)| *before == place).for_each(|(_, mode)| replies.set_mode(*mode));
+            places.push(replies.reserve());
+        }
+        for place in order {
+            assert_eq!(replies.check(), Ok(()));
+            replies.deliver(places[place], place.to_string().as_bytes(), &mut output, &mut pool);
+        }
+        assert_eq!((replies.owed(), replies.parked_bytes()), (0, 0));
+        String::from_utf8(output.as_slice().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn silent_replies_do_not_leave_in_whatever_order_they_come() {
+        for order in [[0, 1, 2, 3, 4, 5, 6, 7], [7, 6, 5, 4, 3, 2, 1, 0], [3, 0, 5, 1, 7, 2, 4, 6]] {
+            for (said, leaves) in [
+                (&[][..], "01234567"),
+                (&[(3, Mode::Skip)], "0124567"),
+                (&[(2, Mode::Off), (5, Mode::On)], "01567"),
+                (&[(2, Mode::Off)], "01"),
+                (&[(2, Mode::Skip), (3, Mode::Skip)], "014567"),
+                (&[(2, Mode::Skip), (2, Mode::On)], "01234567"),
+                (&[(2, Mode::Skip), (2, Mode::Off), (4, Mode::On)], "014567"),
+                (&[(2, Mode::Off), (3, Mode::Skip), (4, Mode::On)], "014567"),
+            ] {
+                assert_eq!(left(said, order), leaves, "{said:?} {order:?}");
+            }
+        }
     }
 }

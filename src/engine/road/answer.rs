@@ -9,6 +9,8 @@ use crate::base::ClientId;
 use crate::command::Handling;
 use crate::command::{Local, Row};
 use crate::engine::Engine;
+use crate::engine::questions::{Inquiry, Say, Whom};
+use crate::exchange::Question;
 
 /// What a client may say before it has authenticated, as in Redis.
 pub(super) fn before_auth(row: &Row) -> bool {
@@ -20,7 +22,6 @@ impl Engine {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
         let snapshot = Arc::clone(&self.topology);
         let session = &client.session;
-        let address = session.peer.to_string();
         let context = Context {
             topology: &snapshot,
             pool: snapshot.pool(client.pool),
@@ -29,15 +30,9 @@ impl Engine {
             registry: &self.registry,
             client: local::Client {
                 number: client.number,
-                address: &address,
                 name: &session.name,
-                lib_name: &session.lib_name,
-                lib_version: &session.lib_version,
-                user: session.user.as_deref(),
                 authenticated: client.authenticated,
                 protocol: client.profile.protocol,
-                opened: session.opened,
-                last: session.last,
             },
             now: self.now,
             wall: self.wall_at_origin + core::time::Duration::from_nanos(self.now.as_nanos()),
@@ -50,7 +45,13 @@ impl Engine {
             counters.own_error(label);
             counters.error(&reply);
         }
-        if let Some(seq) = self.reserve(id) {
+        // CLIENT REPLY concerns its own reply, too.
+        if let (Effect::Replies(mode), Some(client)) = (&effect, self.clients.get_mut(id)) {
+            client.replies.set_mode(*mode);
+        }
+        if !reply.is_empty()
+            && let Some(seq) = self.reserve(id)
+        {
             self.give(id, seq, &reply);
         }
         self.scratch = reply;
@@ -58,11 +59,31 @@ impl Engine {
         Flow::Taken
     }
 
+    /// Nothing was answered: what the workers say is the answer.
+    fn ask_workers(&mut self, id: ClientId, inquiry: Inquiry) {
+        if let Some(seq) = self.reserve(id) {
+            self.inquire(id, seq, inquiry);
+        }
+    }
+
     fn take_effect(&mut self, id: ClientId, effect: Effect) {
         let Some(client) = self.clients.get_mut(id) else { return };
         let session = &mut client.session;
         match effect {
-            Effect::None | Effect::Refused(_) => {}
+            Effect::None | Effect::Refused(_) | Effect::Replies(_) => {}
+            Effect::Ask(inquiry) => self.ask_workers(id, inquiry),
+            Effect::NoEvict(on) => session.no_evict = on,
+            Effect::NoTouch(on) => session.no_touch = on,
+            Effect::Pause(paused) => {
+                let pool = client.pool;
+                self.pause(pool, paused);
+                let question = Question::SeenPause { pool };
+                self.ask_workers(id, Inquiry { question, to: Whom::All, say: Say::Ok });
+            }
+            Effect::Unpause => {
+                let pool = client.pool;
+                self.unpause(pool);
+            }
             Effect::Close => self.close_after_replies(id),
             Effect::SetName(name) => session.name = name,
             Effect::SetLibrary(lib_name) => session.lib_name = lib_name,

@@ -101,7 +101,7 @@ impl Engine {
     }
 
     /// No more of its requests are looked at; it is closed after it was given what it is owed.
-    pub(super) fn close_after_replies(&mut self, id: ClientId) {
+    pub(in crate::engine) fn close_after_replies(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.pause.set(Pause::CLOSING);
         client.input.clear(&mut self.buffers);
@@ -148,6 +148,7 @@ impl Engine {
     pub(in crate::engine) fn wrote_to_client(&mut self, id: ClientId, n: usize) {
         let Some(client) = self.clients.get_mut(id) else { return };
         self.pools[usize::from(client.pool.0)].counters.sent.add(n as u64);
+        client.sent += n as u64;
         client.output.consume(n, &mut self.buffers);
         if client.pause.has(Pause::OUTPUT) && client.output.len() < OUTPUT_MARK / 2 {
             let room = client.waiting_bytes() < OUTPUT_MARK / 2;

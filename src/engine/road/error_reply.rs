@@ -26,6 +26,9 @@ pub(crate) enum ErrorReply<'a> {
     Refused { command: &'a str, why: &'a str },
     Keys { text: &'a str },
     GatherLimit { pool: &'a str, limit: crate::base::ByteSize },
+    AnswerLimit { pool: &'a str, limit: crate::base::ByteSize },
+    WorkersBusy { busy: usize, of: usize },
+    NoSuchClient,
 }
 
 impl ErrorReply<'_> {
@@ -46,7 +49,9 @@ impl ErrorReply<'_> {
             ErrorReply::Later { .. } => "not_built_yet",
             ErrorReply::Refused { .. } => "refused",
             ErrorReply::Keys { .. } => "keys",
-            ErrorReply::GatherLimit { .. } => "gather_limit",
+            ErrorReply::GatherLimit { .. } | ErrorReply::AnswerLimit { .. } => "gather_limit",
+            ErrorReply::WorkersBusy { .. } => "workers_busy",
+            ErrorReply::NoSuchClient => "no_such_client",
         }
     }
 
@@ -124,6 +129,13 @@ impl Display for ErrorReply<'_> {
             }
             ErrorReply::Refused { command, why } => write!(f, "ERR '{command}' is never forwarded: {why}"),
             ErrorReply::Keys { text } => f.write_str(text),
+            ErrorReply::AnswerLimit { pool, limit } => {
+                write!(f, "ERR gather_limit ({limit}) of pool {pool} passed by the answer: ask for less")
+            }
+            ErrorReply::WorkersBusy { busy, of } => {
+                write!(f, "ERR {busy} of the {of} workers of this Ketch are too busy to answer: ask again")
+            }
+            ErrorReply::NoSuchClient => f.write_str("ERR No such client"),
             ErrorReply::GatherLimit { pool, limit } => {
                 write!(
                     f,

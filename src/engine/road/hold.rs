@@ -54,6 +54,8 @@ pub(crate) enum Why {
     RoadBusy,
     /// An earlier request of the same client to this shard is held.
     Behind,
+    /// CLIENT PAUSE.
+    Paused,
     /// A script answered with a telling error, which proves nothing by itself: ROLE is being asked on the
     /// upstream that answered.
     Doubted(UpstreamId),
@@ -99,6 +101,8 @@ impl Held {
 pub(crate) struct HeldSum {
     pub(crate) count: usize,
     pub(crate) bytes: usize,
+    /// Clients with a request that waits for the end of a pause.
+    pub(crate) paused: usize,
 }
 
 #[derive(Default)]
@@ -111,6 +115,8 @@ pub(crate) struct Hold {
     client_bytes: BTreeMap<ClientId, usize>,
     /// How many of a client's requests to a shard hold an answer.
     answered: BTreeMap<(ClientId, ShardId), usize>,
+    /// How many of a client's requests wait for the end of a pause.
+    paused: BTreeMap<ClientId, usize>,
     next: u64,
 }
 
@@ -145,6 +151,9 @@ impl Hold {
         if held.answer.is_some() {
             *self.answered.entry((client, held.shard)).or_default() += 1;
         }
+        if held.why == Why::Paused {
+            self.paused_one_more(held.pool, client);
+        }
         self.by_shard.insert((held.pool, held.shard, number));
         self.by_client.insert((client, held.shard, number));
         self.by_time.insert((held.pool, held.since, number));
@@ -160,6 +169,9 @@ impl Hold {
         if let Some(sum) = self.pools.get_mut(&held.pool) {
             sum.count -= 1;
             sum.bytes -= held.size();
+        }
+        if held.why == Why::Paused {
+            self.paused_one_less(held.pool, client);
         }
         // A request has at least one byte: a client without bytes has nothing here.
         if let Some(bytes) = self.client_bytes.get_mut(&client) {
@@ -185,9 +197,36 @@ impl Hold {
 
     /// Why a held request waits now.
     pub(crate) fn set_why(&mut self, number: u64, why: Why) {
-        if let Some(held) = self.requests.get_mut(&number) {
-            held.why = why;
+        let Some(held) = self.requests.get_mut(&number) else { return };
+        let (pool, client) = (held.pool, held.owner.client());
+        let before = core::mem::replace(&mut held.why, why);
+        match (before == Why::Paused, why == Why::Paused) {
+            (false, true) => self.paused_one_more(pool, client),
+            (true, false) => self.paused_one_less(pool, client),
+            _ => {}
         }
+    }
+
+    fn paused_one_more(&mut self, pool: PoolId, client: ClientId) {
+        let requests = self.paused.entry(client).or_default();
+        *requests += 1;
+        if *requests == 1 {
+            self.pools.entry(pool).or_default().paused += 1;
+        }
+    }
+
+    fn paused_one_less(&mut self, pool: PoolId, client: ClientId) {
+        let Some(requests) = self.paused.get_mut(&client) else { return };
+        *requests -= 1;
+        if *requests == 0 {
+            self.paused.remove(&client);
+            self.pools.entry(pool).or_default().paused -= 1;
+        }
+    }
+
+    /// Whether a request of this client waits for the end of a pause.
+    pub(crate) fn is_paused(&self, client: ClientId) -> bool {
+        self.paused.contains_key(&client)
     }
 
     /// What a node said to it is void.
@@ -266,7 +305,10 @@ impl Hold {
         let counted: usize = self.pools.values().map(|sum| sum.bytes).sum();
         let by_client: usize = self.client_bytes.values().sum();
         let answered = self.requests.values().filter(|h| h.answer.is_some()).count();
+        let paused = self.requests.values().filter(|h| h.why == Why::Paused).count();
         let right = [counted, by_client] == [bytes; 2]
+            && self.paused.values().sum::<usize>() == paused
+            && self.pools.values().map(|sum| sum.paused).sum::<usize>() == self.paused.len()
             && indexed
             && sizes == [self.requests.len(); 3]
             && self.answered.values().sum::<usize>() == answered;

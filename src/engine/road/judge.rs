@@ -408,7 +408,7 @@ impl Engine {
     }
 
     /// Answers whoever owns a request with an error of Ketch's own.
-    pub(super) fn fail_owner(&mut self, owner: HeldOwner, error: ErrorReply<'_>) {
+    pub(in crate::engine) fn fail_owner(&mut self, owner: HeldOwner, error: ErrorReply<'_>) {
         let mut reply = Vec::new();
         error.write(&mut reply);
         if let Some(client) = self.clients.get(owner.client()) {

@@ -55,6 +55,9 @@ impl Engine {
                     self.make_private(id);
                 }
                 let Some(c) = self.clients.get(client) else { return self.drop_large(id) };
+                if c.replies.is_silent(seq) {
+                    return self.drop_silent(id);
+                }
                 let limit = self.topology.pool(pool).config.limits.output_limit.as_usize();
                 if c.replies.is_head(seq) {
                     self.begin_passing(id);
@@ -74,6 +77,20 @@ impl Engine {
             Owner::Own(_) => {}
             Owner::Nobody => self.drop_large(id),
         }
+    }
+
+    /// The client of a large reply has said that it does not want it: for the client it has come, and its
+    /// pieces are seen by nobody.
+    fn drop_silent(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let (pool, shard) = (upstream.pool, upstream.shard);
+        let Some(front) = upstream.expected.front_mut() else { return };
+        let owner = core::mem::replace(&mut front.owner, Owner::Nobody);
+        if let Some(owner) = self.disown(owner) {
+            self.leave_road(owner, pool, shard);
+            self.answer_owner(owner, b"");
+        }
+        self.drop_large(id);
     }
 
     /// A part that passed `gather_limit`: its end is still to come, but nobody will see it.

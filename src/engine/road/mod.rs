@@ -17,11 +17,10 @@ mod release;
 mod split;
 mod stream;
 
+pub(crate) use error_reply::ErrorReply;
 pub(crate) use gather::{GatherId, Gathers};
-pub(crate) use hold::{HeldOwner, Hold};
+pub(crate) use hold::{HeldOwner, Hold, Why};
 
-use self::error_reply::ErrorReply;
-use self::hold::Why;
 use super::Engine;
 use super::action::{Action, Party};
 use super::clients::replies::Seq;
@@ -185,9 +184,11 @@ impl Engine {
 
     /// Classify: what is it, and may this client say it?
     fn request(&mut self, id: ClientId, request: &[u8]) -> Flow {
-        let Some(client) = self.clients.get(id) else { return Flow::Taken };
+        let found = command::find(request, &self.args);
+        let Some(client) = self.clients.get_mut(id) else { return Flow::Taken };
         let (pool, authenticated) = (client.pool, client.authenticated);
-        let row = match command::find(request, &self.args) {
+        client.command = if let Found::Row(row) = found { Some(row.id()) } else { None };
+        let row = match found {
             Found::Row(row) => row,
             Found::Unknown if is_http(self.args.first().map_or(&[], |a| a.of(request))) => {
                 self.protocol_error(id, ProtocolError::Http);
@@ -305,6 +306,7 @@ impl Engine {
     #[inline]
     pub(super) fn reserve(&mut self, id: ClientId) -> Option<Seq> {
         let client = self.clients.get_mut(id)?;
+        client.commands += 1;
         let seq = client.replies.reserve();
         if client.replies.owed() >= FLIGHT_MARK {
             client.pause.set(Pause::FLIGHT);
@@ -323,7 +325,8 @@ impl Engine {
         request: &[u8],
         attempts: u8,
     ) {
-        match self.choose(owner.client(), pool, shard, row.is_read()) {
+        let chosen = self.choose(owner.client(), pool, shard, row.is_read());
+        match self.unless_paused(pool, row, chosen) {
             Ok(upstream) => self.enqueue(upstream, owner, row, request, attempts),
             Err(why) => self.keep(owner, pool, shard, row, request, attempts, why),
         }
@@ -358,6 +361,9 @@ impl Engine {
         is_read: bool,
         reads: ReadPolicy,
     ) -> Result<UpstreamId, Why> {
+        if self.pauses.stop(pool, is_read) {
+            return Err(Why::Paused);
+        }
         let believed = self.topology.pool(pool).shard(shard);
         let gate = believed.gate;
         if let Some(road) = road {

@@ -164,7 +164,8 @@ impl Engine {
             }
             let Some(c) = self.clients.get(client) else { continue };
             let (road, reads) = (c.roads.get(shard), c.reads_behind(own_order, writable));
-            match self.choose_now(road, pool, shard, row.is_read(), reads) {
+            let chosen = self.choose_now(road, pool, shard, row.is_read(), reads);
+            match self.unless_paused(pool, row, chosen) {
                 Ok(upstream) => {
                     if let Some(held) = self.unhold(number) {
                         self.enqueue(upstream, held.owner, row, &held.request, held.attempts);
@@ -219,11 +220,23 @@ impl Engine {
             // It waits for the client's own earlier replies, not for a primary.
             return self.hold.refresh(number, self.now);
         }
+        if self.waits_for_pause(client, shard) {
+            return self.hold.refresh(number, self.now);
+        }
         let Some(held) = self.unhold(number) else { return };
         if let Some(client) = self.clients.get_mut(held.owner.client()) {
             client.session.resent_since = None;
         }
         self.refuse_held(held.owner, held.pool, held.shard, held.since);
+    }
+
+    /// Whether the first of a client's requests to a shard waits for the end of a pause: then all of them do,
+    /// and how long is not the shard's business.
+    fn waits_for_pause(&self, client: ClientId, shard: ShardId) -> bool {
+        self.pauses.any
+            && self.hold.of_client_and_shard(client, shard).first().is_some_and(|number| {
+                self.hold.get(*number).is_some_and(|h| self.is_paused(h.pool, command::row(h.row)))
+            })
     }
 
     /// When the first held request will have been held too long.

@@ -86,7 +86,9 @@ impl Engine {
         let Some(client) = self.clients.get(id) else { return };
         let Some(stream) = client.stream.as_ref().filter(|s| s.to == StreamTo::Waiting) else { return };
         let (pool, shard, row, seq) = (client.pool, stream.shard, stream.row, stream.seq);
-        let busy = client.roads.get(shard).is_some() || (client.held > 0 && self.hold.holds(id, shard));
+        let busy = client.roads.get(shard).is_some()
+            || (client.held > 0 && self.hold.holds(id, shard))
+            || self.is_paused(pool, command::row(row));
         let upstream = if busy { None } else { self.bulk_upstream(pool, shard, row) };
         let Some(upstream_id) = upstream else {
             // Tried again when its road is free, an upstream is ready, or at the next turn that is due.
@@ -269,6 +271,10 @@ impl Engine {
             let pool = client.pool;
             let Some(stream) = client.stream.as_mut().filter(|s| s.to == StreamTo::Waiting) else { continue };
             let snapshot = Arc::clone(self.topology.pool(pool));
+            if self.pauses.stop(pool, command::row(stream.row).is_read()) {
+                // How long a pause lasts is not the shard's business.
+                stream.since = self.now;
+            }
             if self.now.since(stream.since) < snapshot.hold {
                 self.streams.push(id);
                 continue;

@@ -123,6 +123,7 @@ impl Node {
                 args.iter().for_each(|key| self.get(key, out));
             }
             "EXISTS" => integer(out, args.iter().filter(|k| self.data.contains_key(*k)).count() as i64),
+            "PFCOUNT" => integer(out, 0),
             "DBSIZE" => integer(out, self.data.len() as i64),
             "SET" => {
                 self.data.insert(args[0].clone(), args[1].clone());

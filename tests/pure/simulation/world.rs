@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ketch::internals::base::{ClientId, Epoch, ListenerId, NodeId, Time, UpstreamId};
+use ketch::internals::base::{ClientId, Epoch, ListenerId, NodeId, Time, UpstreamId, WorkerId};
 use ketch::internals::engine::{Action, CloseReason, Engine, Lost, Party, Setting};
+use ketch::internals::exchange::Letters;
 use ketch::internals::metrics::Registry;
 use ketch::internals::topology::{Pool, ProcessFacts, Role, Topology};
 
@@ -44,6 +45,10 @@ pub(crate) struct Site {
     pub(crate) clients: BTreeMap<ClientId, ClientEnd>,
     pub(crate) upstreams: BTreeMap<UpstreamId, UpstreamEnd>,
     pub(crate) topology: Topology,
+    /// What other workers sent it.
+    pub(crate) letters: Letters,
+    /// It does not read its letters for the moment.
+    pub(crate) deaf: bool,
     /// Parties whose output a kernel did not take whole.
     waiting: Vec<Party>,
 }
@@ -60,6 +65,8 @@ pub(crate) struct ClientEnd {
     /// It closed its side once `sent` is empty.
     pub(crate) half_closed: bool,
     pub(crate) told_eof: bool,
+    /// A test looks at its bytes by itself.
+    pub(crate) raw: bool,
 }
 
 pub(crate) struct UpstreamEnd {
@@ -104,6 +111,7 @@ impl World {
                 topology: Arc::new(topology.clone()),
                 facts: Arc::clone(&facts),
                 registry: Registry::new(),
+                worker: WorkerId(worker as u16),
                 workers: plan.workers,
                 seed: seed.wrapping_add(worker as u64),
                 wall_at_origin: Duration::from_secs(1_700_000_000),
@@ -112,6 +120,8 @@ impl World {
             clients: BTreeMap::new(),
             upstreams: BTreeMap::new(),
             topology: topology.clone(),
+            letters: Letters::default(),
+            deaf: false,
             waiting: Vec::new(),
         };
         let sites = (0..plan.workers).map(site).collect();
@@ -146,6 +156,7 @@ impl World {
             let topology = Arc::new(self.topology.clone());
             self.sites[site].engine.topology(topology);
         }
+        self.read_letters(site);
         events(self);
         self.sites[site].engine.settle();
         self.act(site);
@@ -185,6 +196,7 @@ impl World {
             stuck: false,
             half_closed: false,
             told_eof: false,
+            raw: false,
         };
         self.sites[site].clients.insert(id, end);
         id
@@ -351,6 +363,9 @@ impl World {
             }
             Action::Close { party: Party::Client(id), reason } => {
                 let Some(mut end) = self.sites[s].clients.remove(&id) else { return };
+                if end.raw {
+                    return self.closed.push((end.model.number, reason));
+                }
                 // What the kernel took still arrives.
                 if let Err(what) = end.model.receive(&end.taken, self.promises, &mut self.ledger) {
                     panic!("{what}");
@@ -372,6 +387,7 @@ impl World {
                 self.sites[s].upstreams.get_mut(&id).into_iter().for_each(|end| end.read_on = on);
             }
             Action::Report(_) => {}
+            letter => self.send_letter(s, letter),
         }
     }
 

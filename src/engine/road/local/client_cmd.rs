@@ -1,9 +1,9 @@
-//! CLIENT about the client itself: SETNAME, GETNAME, SETINFO, ID, INFO. What is about other clients
-//! (LIST, KILL, …) is asked of all workers, not here.
+//! CLIENT about the client itself: SETNAME, GETNAME, SETINFO, ID, REPLY, NO-EVICT, NO-TOUCH, GETREDIR. What is
+//! about other clients too (LIST, KILL, …) is asked of all workers, and stands in `client_others`.
 
+use crate::engine::clients::Mode;
 use crate::resp::{bulk, integer as number, nil_bulk};
 
-use super::auth::DEFAULT;
 use super::refusal::Refusal;
 use super::{Answer, Args, Context, Effect, ok};
 
@@ -57,27 +57,45 @@ pub(super) fn id<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
     Ok(Effect::None)
 }
 
-/// One line of CLIENT LIST about the client itself.
-pub(super) fn info<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
-    let client = &cx.client;
-    let default = String::from_utf8_lossy(DEFAULT);
-    // Fields whose numbers mean memory of a server are 0: parsers want them, and Ketch has none.
-    let line = format!(
-        "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags=N db={} sub=0 psub=0 ssub=0 multi=-1 qbuf=0 \
-         qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|info \
-         user={} redir=-1 resp=2 lib-name={} lib-ver={}\n",
-        client.number,
-        client.address,
-        cx.listener.address,
-        String::from_utf8_lossy(client.name),
-        cx.now.since(client.opened).as_secs(),
-        cx.now.since(client.last).as_secs(),
-        cx.pool.config.db,
-        client.user.unwrap_or(&default),
-        String::from_utf8_lossy(client.lib_name),
-        String::from_utf8_lossy(client.lib_version),
-    );
-    bulk(out, line.as_bytes());
+/// CLIENT REPLY ON|OFF|SKIP. Only ON is answered.
+pub(super) fn reply<'a>(args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
+    let mode = match () {
+        () if args.is(2, "on") => Mode::On,
+        () if args.is(2, "off") => Mode::Off,
+        () if args.is(2, "skip") => Mode::Skip,
+        () => return Err(Refusal::Syntax),
+    };
+    if mode == Mode::On {
+        ok(out);
+    }
+    Ok(Effect::Replies(mode))
+}
+
+/// Ketch evicts no clients, and asks nodes not to evict its own connections: the wish is noted and shown.
+pub(super) fn no_evict<'a>(args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
+    let on = on_or_off(args)?;
+    ok(out);
+    Ok(Effect::NoEvict(on))
+}
+
+/// Noted and shown. Nodes count uses of keys by connection, and those are shared: it changes nothing there.
+pub(super) fn no_touch<'a>(args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
+    let on = on_or_off(args)?;
+    ok(out);
+    Ok(Effect::NoTouch(on))
+}
+
+fn on_or_off<'a>(args: Args<'_>) -> Result<bool, Refusal<'a>> {
+    match () {
+        () if args.is(2, "on") => Ok(true),
+        () if args.is(2, "off") => Ok(false),
+        () => Err(Refusal::Syntax),
+    }
+}
+
+/// To which client invalidations go: to none, while keys are not tracked.
+pub(super) fn getredir<'a>(out: &mut Vec<u8>) -> Answer<'a> {
+    number(out, -1);
     Ok(Effect::None)
 }
 
@@ -89,6 +107,7 @@ fn printable(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::command::Local;
+    use crate::engine::clients::Mode;
 
     use crate::engine::road::local::Effect;
     use crate::engine::road::local::fixture::Fixture;
@@ -148,18 +167,26 @@ mod tests {
     }
 
     #[test]
-    fn a_client_sees_itself() {
-        let mut fixture = Fixture::new(|config| config.db = 3);
-        fixture.name = b"n".into();
+    fn a_client_says_what_it_wants_to_hear() {
+        let fixture = Fixture::new(|_| {});
+        let check = |request: &str, reply: &str, mode| {
+            fixture.check(Local::ClientReply, request, reply, Effect::Replies(mode));
+        };
+        check("CLIENT REPLY ON", "+OK\r\n", Mode::On);
+        check("CLIENT REPLY off", "", Mode::Off);
+        check("client reply skip", "", Mode::Skip);
+        fixture.check_error(Local::ClientReply, "CLIENT REPLY maybe", "-ERR syntax error\r\n", "syntax");
+    }
+
+    #[test]
+    fn wishes_are_noted() {
+        let fixture = Fixture::new(|_| {});
+        let check = |local, request: &str, effect| fixture.check(local, request, "+OK\r\n", effect);
+        check(Local::ClientNoEvict, "CLIENT NO-EVICT on", Effect::NoEvict(true));
+        check(Local::ClientNoEvict, "CLIENT NO-EVICT OFF", Effect::NoEvict(false));
+        check(Local::ClientNoTouch, "CLIENT NO-TOUCH ON", Effect::NoTouch(true));
+        fixture.check_error(Local::ClientNoEvict, "CLIENT NO-EVICT x", "-ERR syntax error\r\n", "syntax");
+        fixture.check(Local::ClientGetredir, "CLIENT GETREDIR", ":-1\r\n", Effect::None);
         fixture.check(Local::ClientId, "CLIENT ID", ":7\r\n", Effect::None);
-        let (text, _) = fixture.ask(Local::ClientInfo, "CLIENT INFO");
-        let line = text.split("\r\n").nth(1).unwrap();
-        assert!(
-            line.starts_with("id=7 addr=10.0.0.9:50000 laddr=127.0.0.1:6380 fd=-1 name=n age=50 idle=10 "),
-            "{line}"
-        );
-        for part in [" db=3 ", " user=default ", " resp=2 ", " lib-name=lib ", " lib-ver=1.2\n"] {
-            assert!(line.contains(part), "{part} {line}");
-        }
     }
 }

@@ -5,11 +5,15 @@
 //! as an [`Effect`], so that these functions know neither the engine's types nor its order of replies.
 //! Texts of errors are Redis's own, since clients look for them.
 //!
-//! One file a family: `hello`, `auth`, `client_cmd`, `command_cmd` (with `command_docs` and `describe`),
+//! What is about clients of all workers is no answer yet but a question to them: an effect, too.
+//!
+//! One file a family: `hello`, `auth`, `client_cmd`, `client_others` (with `client_filter`), `command_cmd` (with `command_docs` and `describe`),
 //! `info`, `config_cmd`, `help`, `role`, `simple`. `refusal` has every error, `glob` Redis's patterns.
 
 mod auth;
 mod client_cmd;
+mod client_filter;
+mod client_others;
 mod command_cmd;
 mod command_docs;
 mod config_cmd;
@@ -29,9 +33,11 @@ use core::time::Duration;
 
 use crate::base::Time;
 use crate::command::Local;
+use crate::engine::clients::Mode;
+use crate::engine::questions::Inquiry;
 use crate::metrics::Registry;
 use crate::resp::{Protocol, Span};
-use crate::topology::{ListenerInfo, Pool, ProcessFacts, Topology};
+use crate::topology::{ListenerInfo, Paused, Pool, ProcessFacts, Topology};
 
 use self::refusal::Refusal;
 
@@ -58,23 +64,14 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Client<'a> {
     /// Unique in the process.
     pub(crate) number: u64,
-    /// `HOST:PORT` of the client's end.
-    pub(crate) address: &'a str,
     /// Empty where it was not told.
     pub(crate) name: &'a [u8],
-    pub(crate) lib_name: &'a [u8],
-    pub(crate) lib_version: &'a [u8],
-    /// `None` before authentication, and where the pool has no users.
-    pub(crate) user: Option<&'a str>,
     /// May send commands: it gave a password, or the pool asks for none.
     pub(crate) authenticated: bool,
     pub(crate) protocol: Protocol,
-    pub(crate) opened: Time,
-    /// When it last sent a request.
-    pub(crate) last: Time,
 }
 
-/// What becomes of the client. Its answer was appended in each case.
+/// What becomes of the client. Its answer was appended, but where a variant says otherwise.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Effect {
     None,
@@ -88,6 +85,15 @@ pub(crate) enum Effect {
     SetLibraryVersion(Vec<u8>),
     /// It is this user of the pool from now on.
     Authenticated(String),
+    /// Nothing was appended: what the workers say to this is the answer.
+    Ask(Inquiry),
+    /// How its replies are treated, this command's own included. Appended was OK, or nothing where none is given.
+    Replies(Mode),
+    NoEvict(bool),
+    NoTouch(bool),
+    /// Its pool is paused; nothing was appended, OK follows once all workers know.
+    Pause(Paused),
+    Unpause,
     /// Both from one HELLO; what is `None` stays as it is.
     Greeted {
         user: Option<String>,
@@ -157,7 +163,16 @@ fn choose<'a>(local: Local, cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>)
         Local::ClientGetname => client_cmd::getname(cx, out),
         Local::ClientSetinfo => client_cmd::setinfo(args, out),
         Local::ClientId => client_cmd::id(cx, out),
-        Local::ClientInfo => client_cmd::info(cx, out),
+        Local::ClientInfo => client_others::info(cx),
+        Local::ClientReply => client_cmd::reply(args, out),
+        Local::ClientNoEvict => client_cmd::no_evict(args, out),
+        Local::ClientNoTouch => client_cmd::no_touch(args, out),
+        Local::ClientGetredir => client_cmd::getredir(out),
+        Local::ClientList => client_others::list(cx, args),
+        Local::ClientKill => client_others::kill(cx, args),
+        Local::ClientUnblock => client_others::unblock(cx, args),
+        Local::ClientPause => client_others::pause(cx, args),
+        Local::ClientUnpause => client_others::unpause(out),
         Local::Command => command_cmd::all(out),
         Local::CommandCount => command_cmd::count(out),
         Local::CommandInfo => command_cmd::info(args, out),

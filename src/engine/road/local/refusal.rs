@@ -20,6 +20,19 @@ pub(super) enum Refusal<'a> {
     ClientName,
     ClientAttribute(&'a [u8]),
     ClientOption(&'a [u8]),
+    UnknownClientType(&'a [u8]),
+    UnknownClientFlags(&'a [u8]),
+    NoSuchUser(&'a [u8]),
+    InvalidClientId,
+    ClientIdNotPositive,
+    /// Not a number, and which one.
+    BadNumber(&'static str),
+    NotPositive(&'static str),
+    NegativeTimeout,
+    PauseMode,
+    /// Too many arguments for this subcommand of CLIENT.
+    ClientArity(&'a [u8]),
+    UnblockReason,
     TooLong {
         what: &'static str,
         bytes: usize,
@@ -62,6 +75,17 @@ impl Refusal<'_> {
             | Refusal::ClientName
             | Refusal::ClientAttribute(_)
             | Refusal::ClientOption(_)
+            | Refusal::UnknownClientType(_)
+            | Refusal::UnknownClientFlags(_)
+            | Refusal::NoSuchUser(_)
+            | Refusal::InvalidClientId
+            | Refusal::ClientIdNotPositive
+            | Refusal::BadNumber(_)
+            | Refusal::NotPositive(_)
+            | Refusal::NegativeTimeout
+            | Refusal::PauseMode
+            | Refusal::UnblockReason
+            | Refusal::ClientArity(_)
             | Refusal::TooLong { .. } => "syntax",
         }
     }
@@ -100,6 +124,23 @@ impl Display for Refusal<'_> {
                 write!(f, "ERR {} cannot contain spaces, newlines or special characters.", quoted(name))
             }
             Refusal::ClientOption(option) => write!(f, "ERR Unrecognized option '{}'", quoted(option)),
+            Refusal::UnknownClientType(kind) => write!(f, "ERR Unknown client type '{}'", quoted(kind)),
+            Refusal::UnknownClientFlags(flags) => {
+                write!(f, "ERR Unknown flags found in the provided filter: {}", quoted(flags))
+            }
+            Refusal::NoSuchUser(user) => write!(f, "ERR No such user '{}'", quoted(user)),
+            Refusal::InvalidClientId => f.write_str("ERR Invalid client ID"),
+            Refusal::ClientIdNotPositive => f.write_str("ERR client-id should be greater than 0"),
+            Refusal::BadNumber(what) => write!(f, "ERR {what} is not an integer or out of range"),
+            Refusal::NotPositive(what) => write!(f, "ERR {what} should be greater than 0"),
+            Refusal::NegativeTimeout => f.write_str("ERR timeout is negative"),
+            Refusal::ClientArity(name) => write!(
+                f,
+                "ERR unknown subcommand or wrong number of arguments for '{}'. Try CLIENT HELP.",
+                quoted(name)
+            ),
+            Refusal::PauseMode => f.write_str("ERR CLIENT PAUSE mode must be WRITE or ALL"),
+            Refusal::UnblockReason => f.write_str("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
             Refusal::TooLong { what, bytes } => write!(f, "ERR {what} cannot be longer than {bytes} bytes"),
             Refusal::BadDatabase => f.write_str("ERR DB index is out of range"),
             Refusal::OtherDatabase(db) => {

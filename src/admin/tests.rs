@@ -91,6 +91,7 @@ fn pool(id: u16, name: &str) -> Pool {
             node(3, 1, Role::Primary, Health::Down),
         ],
         facts: Arc::default(),
+        learned: Arc::default(),
         hold: Duration::from_secs(15),
     }
 }

@@ -106,6 +106,10 @@ pub(in crate::command) type Take<'t> = &'t mut dyn FnMut(u32, KeyFlags);
 fn walk(row: &Row, words: Words<'_>, take: Take<'_>) -> Result<(), KeyError> {
     match row.finder {
         Finder::Specs => row.keys.iter().try_for_each(|spec| by_spec(row, spec, words, take)),
+        Finder::Learned => row.keys.iter().try_for_each(|spec| match by_spec(row, spec, words, take) {
+            Err(KeyError::Syntax) => Ok(()),
+            found => found,
+        }),
         Finder::SetOptions => {
             take(1, set_flags(words));
             Ok(())

@@ -5,23 +5,47 @@
 //! is not taken for one. Options that no server knows are stepped over; the server refuses them.
 
 use super::keys::{Take, Words};
-use super::row::{Flags, Handling, KeyFlags, Row};
+use super::row::{Begin, Find, Flags, KeyFlags, Row};
 use crate::resp::Span;
 
-/// Whether this request may block. XREAD and XREADGROUP do so only with BLOCK; they are the blocking
-/// commands that are forwarded without it.
+/// Whether this request may block. XREAD and XREADGROUP do so only with BLOCK.
+#[inline]
 pub fn blocks(row: &Row, request: &[u8], args: &[Span]) -> bool {
-    if !row.flags.contains(Flags::BLOCKING) {
-        return false;
+    row.flags.contains(Flags::BLOCKING) && block_time(row, request, args).is_some()
+}
+
+/// Where a request that blocks says for how long, and in what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BlockTime {
+    /// The argument's index.
+    pub arg: usize,
+    pub unit: BlockUnit,
+}
+
+/// 0 means for ever in either.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BlockUnit {
+    /// Perhaps with a fraction.
+    Seconds,
+    Milliseconds,
+}
+
+/// Where a request of a row flagged `blocking` says for how long it may block. The last argument, but for
+/// those that count their keys (the first) and those that read streams (behind BLOCK, if that is there).
+pub fn block_time(row: &Row, request: &[u8], args: &[Span]) -> Option<BlockTime> {
+    let spec = row.keys.first()?;
+    match (spec.begin, spec.find) {
+        (Begin::Keyword { .. }, _) => block_option(Words { request, args }),
+        (_, Find::KeyNum { .. }) => Some(BlockTime { arg: 1, unit: BlockUnit::Seconds }),
+        _ => Some(BlockTime { arg: args.len().checked_sub(1)?, unit: BlockUnit::Seconds }),
     }
-    if row.handling != Handling::Forward {
-        return true;
-    }
-    let words = Words { request, args };
+}
+
+fn block_option(words: Words<'_>) -> Option<BlockTime> {
     let mut at = 1;
     while at < words.len() && !words.is(at, "streams") {
         if words.is(at, "block") {
-            return true;
+            return Some(BlockTime { arg: at + 1, unit: BlockUnit::Milliseconds });
         }
         at += match () {
             _ if words.is(at, "count") => 2,
@@ -29,7 +53,7 @@ pub fn blocks(row: &Row, request: &[u8], args: &[Span]) -> bool {
             _ => 1,
         };
     }
-    false
+    None
 }
 
 /// The patterns by which a SORT or SORT_RO makes names of further keys from its elements: BY or GET
@@ -134,7 +158,6 @@ mod tests {
         for (line, is) in [
             ("get k", false),
             ("blpop k 0", true),
-            ("wait 1 0", true),
             ("xread streams block 0", false),
             ("xread count block streams k 0", false),
             ("xread count 2 BLOCK 0 streams k $", true),
@@ -142,6 +165,23 @@ mod tests {
             ("xreadgroup group g c block 5 streams k >", true),
         ] {
             assert_eq!(with_row(line, blocks), is, "{line}");
+        }
+    }
+
+    #[test]
+    fn how_long_a_request_may_block_is_found() {
+        for (line, arg) in [
+            ("blpop a b 3", Some(3)),
+            ("blmove a b left left 2", Some(5)),
+            ("brpoplpush a b 2", Some(3)),
+            ("blmpop 3 1 a left", Some(1)),
+            ("bzmpop 3 1 a min count 2", Some(1)),
+            ("bzpopmin a 1", Some(2)),
+            ("xread count 2 BLOCK 7 streams k $", Some(4)),
+            ("xreadgroup group g c block 5 streams k >", Some(5)),
+            ("xread count 2 streams k $", None),
+        ] {
+            assert_eq!(with_row(line, block_time).map(|time| time.arg), arg, "{line}");
         }
     }
 

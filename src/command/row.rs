@@ -24,6 +24,8 @@ pub struct Row {
     pub known: Known,
     /// The first version that had it, of Redis up to 7.2, of Valkey from 7.2 on.
     pub since: &'static str,
+    /// What it has to do with the texts of scripts.
+    pub script: Option<Script>,
     /// Empty where the servers give none.
     pub complexity: &'static str,
     pub summary: &'static str,
@@ -152,6 +154,11 @@ macro_rules! flags {
                 $name(self.0 | other.0)
             }
 
+            /// None for a name that is none of them.
+            pub(in crate::command) fn of_name(name: &str) -> $name {
+                Self::NAMES.iter().find(|(_, own)| *own == name).map_or($name::NONE, |(flag, _)| *flag)
+            }
+
             /// As Redis prints them, in its order.
             pub fn names(self) -> impl Iterator<Item = &'static str> {
                 Self::NAMES.iter().filter(move |(flag, _)| self.contains(*flag)).map(|(_, name)| *name)
@@ -240,6 +247,8 @@ pub enum Group {
     Hash,
     Hyperloglog,
     List,
+    /// What was learned from the nodes.
+    Module,
     Pubsub,
     Scripting,
     Sentinel,
@@ -262,6 +271,7 @@ impl Group {
             Group::Hash => "hash",
             Group::Hyperloglog => "hyperloglog",
             Group::List => "list",
+            Group::Module => "module",
             Group::Pubsub => "pubsub",
             Group::Scripting => "scripting",
             Group::Sentinel => "sentinel",
@@ -277,7 +287,7 @@ impl Group {
     fn category(self) -> &'static [&'static str] {
         match self {
             Group::Bitmap => &["@bitmap"],
-            Group::Cluster | Group::Pubsub | Group::Sentinel | Group::Server => &[],
+            Group::Cluster | Group::Module | Group::Pubsub | Group::Sentinel | Group::Server => &[],
             Group::Connection => &["@connection"],
             Group::Generic => &["@keyspace"],
             Group::Geo => &["@geo"],
@@ -316,11 +326,26 @@ pub enum Handling {
     EachShard,
     /// Answered by Ketch itself.
     Local(Local),
+    /// Begins, ends or watches for a block of commands.
+    Transaction(Transaction),
     /// Promised, and not there yet: it would block, pin or change the state of a shared upstream, or
     /// concerns the whole pool. The reason ends an error reply.
     Later(&'static str),
     /// Never forwarded: the reason, and what to use instead.
     Refused(&'static str),
+}
+
+/// What a command has to do with the texts of scripts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Script {
+    /// Its argument at this index is a script's text.
+    Text(u8),
+    /// Runs the script that its first argument names.
+    Digest,
+    /// All its arguments from this index on name scripts; it runs none of them.
+    Digests(u8),
+    /// Forgets all scripts.
+    Flush,
 }
 
 /// The commands that can be split by shard and put together again.
@@ -332,6 +357,16 @@ pub enum Split {
     Unlink,
     Exists,
     Touch,
+}
+
+/// What makes a block of commands, and what makes it depend on keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transaction {
+    Multi,
+    Exec,
+    Discard,
+    Watch,
+    Unwatch,
 }
 
 /// The commands that Ketch answers itself.
@@ -444,6 +479,8 @@ pub enum Find {
 pub enum Finder {
     /// The key specs tell everything.
     Specs,
+    /// So do they, as a node told them: a keyword that is not there stands for no keys, as on the servers.
+    Learned,
     /// One key; GET among the options also reads it.
     SetOptions,
     /// One key; only GETs read, SET and INCRBY write.

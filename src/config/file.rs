@@ -372,6 +372,18 @@ static LIMITS: Section = Section {
             "64",
             "Connections of a worker to one node.",
         ),
+        row(
+            "max_pinned",
+            COUNT,
+            "1000",
+            "Clients that have a connection to a node for themselves: while they block, or watch keys.",
+        ),
+        row(
+            "script_cache",
+            Kind::Size { least: 65536 },
+            "\"16MiB\"",
+            "Texts of scripts that are kept, to load them where they are missing; those used last.",
+        ),
     ],
 };
 

@@ -200,6 +200,10 @@ pub struct Limits {
     pub gather_limit: ByteSize,
     /// Upstreams of a worker to one node.
     pub max_upstreams: usize,
+    /// Clients that have an upstream for themselves, over all workers.
+    pub max_pinned: usize,
+    /// Texts of scripts that were seen, over all workers.
+    pub script_cache: ByteSize,
 }
 
 impl Default for Limits {
@@ -214,6 +218,8 @@ impl Default for Limits {
             upstream_buffer: ByteSize::mib(8),
             gather_limit: ByteSize::mib(256),
             max_upstreams: 64,
+            max_pinned: 1000,
+            script_cache: ByteSize::mib(16),
         }
     }
 }

@@ -151,6 +151,8 @@ fn bounds(lines: &mut Lines, title: &str, pool: &PoolConfig) {
     lines.text("upstream_buffer", pool.limits.upstream_buffer);
     lines.text("gather_limit", pool.limits.gather_limit);
     lines.plain("max_upstreams", pool.limits.max_upstreams);
+    lines.plain("max_pinned", pool.limits.max_pinned);
+    lines.text("script_cache", pool.limits.script_cache);
     lines.header(&format!("[{title}.health]"));
     lines.time("interval", pool.health.interval);
     lines.plain("fail", pool.health.fail);

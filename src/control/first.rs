@@ -29,6 +29,7 @@ fn first_pool(id: PoolId, config: &Arc<PoolConfig>, next_node: &mut u32) -> Pool
         shards: config.shards.iter().enumerate().map(|(i, s)| first_shard(i, &s.name)).collect(),
         nodes: first_nodes(config, next_node),
         facts: Arc::new(PoolFacts::default()),
+        learned: Arc::default(),
         hold: core::time::Duration::ZERO,
     };
     pool.hold = hold(&pool, core::time::Duration::ZERO);

@@ -14,6 +14,7 @@ mod asker;
 mod backoff;
 mod first;
 mod journal;
+mod learn;
 mod probe;
 mod resolve;
 mod source;
@@ -93,6 +94,8 @@ struct Control {
     told: Told,
     /// Indexed by `PoolId`.
     sources: Vec<source::Source>,
+    /// Indexed by `PoolId`.
+    learners: Vec<learn::Learner>,
     watched: BTreeMap<NodeId, probe::Watched>,
     /// Everything that was started; ends with the loop.
     tasks: JoinSet<()>,
@@ -103,18 +106,36 @@ impl Control {
         let topology = publisher.current();
         let mut tasks = JoinSet::new();
         let sources = topology.pools.iter().map(|p| source::start(p, &told, &mut tasks)).collect();
+        let learners = topology.pools.iter().map(|p| learn::start(p, &told, &mut tasks)).collect();
         let beliefs = Beliefs::new(&topology);
-        let mut control = Control { publisher, beliefs, told, sources, watched: BTreeMap::new(), tasks };
+        let watched = BTreeMap::new();
+        let mut control = Control { publisher, beliefs, told, sources, learners, watched, tasks };
         control.watch_nodes(&topology);
         control
     }
 
     fn observe(&mut self, observation: &Observation) {
         let current = self.publisher.current();
+        match observation {
+            Observation::CommandUnknown { pool, name } => {
+                return self.learners[usize::from(pool.0)].ask_name(current.pool(*pool), name);
+            }
+            Observation::CommandsTold { pool, told } => {
+                if let Some(topology) = learn::with_told(&current, *pool, told, self.told.now()) {
+                    self.publisher.publish(topology);
+                }
+                return;
+            }
+            _ => {}
+        }
         let next = next(&current, &mut self.beliefs, observation, self.told.now());
         if let Some(topology) = next.topology {
             self.publisher.publish(topology);
-            self.watch_nodes(&self.publisher.current());
+            let published = self.publisher.current();
+            self.watch_nodes(&published);
+            for (index, learner) in self.learners.iter().enumerate() {
+                learner.ask_new(&current.pools[index], &published.pools[index]);
+            }
         }
         let now_current = self.publisher.current();
         for happened in &next.happened {

@@ -83,6 +83,8 @@ pub enum CloseReason {
     Abandoned,
     /// Not needed any more.
     Spare,
+    /// Its client has gone, or left behind what can't be undone.
+    Unpinned,
 }
 
 impl CloseReason {
@@ -106,6 +108,7 @@ impl CloseReason {
             CloseReason::Removed => "removed",
             CloseReason::Abandoned => "abandoned",
             CloseReason::Spare => "spare",
+            CloseReason::Unpinned => "unpinned",
         }
     }
 }

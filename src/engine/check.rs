@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use super::clients::{Client, FLIGHT_MARK, OUTPUT_MARK};
-use super::upstreams::{Lane, Owner, State, Upstream};
+use super::upstreams::{Lane, Owner, Pin, State, Upstream};
 use crate::base::{ClientId, ShardId, UpstreamId};
 
 /// Bytes that one read of the driver, or one reply, may put on top of a mark.
@@ -30,7 +30,50 @@ impl Engine {
         self.check_roads()?;
         self.check_owed()?;
         self.check_links()?;
+        self.check_pins()?;
         self.hold.check()
+    }
+
+    /// Each pinned upstream is known to its client and the other way round, and no client has one that is
+    /// not counted.
+    fn check_pins(&self) -> Checked {
+        let mut pins = vec![0; self.pools.len()];
+        for (id, client) in self.clients.iter::<ClientId>() {
+            let begun = client.session.transaction.as_ref();
+            let watch = begun.and_then(|begun| begun.watch.as_ref());
+            let in_multi = begun.is_some_and(|begun| begun.block.is_some());
+            must((client.watching, client.in_multi) == (watch.is_some(), in_multi), || {
+                format!("{id:?} does not know what it has begun")
+            })?;
+            let blocked = client.session.blocked.as_ref();
+            must(blocked.is_none() || client.pause.has(super::clients::Pause::TURN), || {
+                format!("{id:?} blocks and is looked at")
+            })?;
+            pins[usize::from(client.pool.0)] += usize::from(watch.is_some()) + usize::from(blocked.is_some());
+            let own = |upstream: Option<UpstreamId>, pin: Pin| {
+                upstream.is_none_or(|upstream| self.upstreams.get(upstream).is_some_and(|u| u.pin == pin))
+            };
+            let right = own(watch.and_then(|watch| watch.upstream), Pin::Watch(id))
+                && own(blocked.and_then(|blocked| blocked.upstream), Pin::Block(id));
+            must(right, || format!("{id:?} has an upstream that is not its own"))?;
+        }
+        for (id, upstream) in self.upstreams.iter::<UpstreamId>() {
+            let session = |client| self.clients.get(client).map(|client| &client.session);
+            let known = match upstream.pin {
+                Pin::Nobody | Pin::Cleaning => true,
+                Pin::Watch(client) => session(client).is_some_and(|session| {
+                    let begun = session.transaction.as_ref();
+                    begun.and_then(|begun| begun.watch.as_ref()).and_then(|watch| watch.upstream) == Some(id)
+                }),
+                Pin::Block(client) => session(client)
+                    .is_some_and(|s| s.blocked.as_ref().and_then(|blocked| blocked.upstream) == Some(id)),
+            };
+            must(known, || format!("{id:?} is pinned for {:?}, who does not know it", upstream.pin))?;
+        }
+        for (pool, state) in self.pools.iter().enumerate() {
+            must(state.pins == pins[pool], || format!("{} pins, {} counted", pins[pool], state.pins))?;
+        }
+        Ok(())
     }
 
     /// # Errors
@@ -41,6 +84,7 @@ impl Engine {
         must(self.gathers.len() == 0, || format!("{} gathers are left", self.gathers.len()))?;
         must(self.inquiries.len() == 0, || "workers owe answers".into())?;
         must(self.waiting_streams.is_empty() && self.streams.is_empty(), || "streams wait".into())?;
+        must(!self.unknown.is_waited_for(), || "clients wait for a name".into())?;
         must(self.crowded.is_empty(), || "clients wait for room in the hold".into())?;
         for (id, client) in self.clients.iter::<ClientId>() {
             must(client.replies.owed() == 0, || format!("{id:?} is owed replies"))?;
@@ -146,6 +190,9 @@ impl Engine {
             owe(open.client, open.seq);
         }
         for (id, client) in self.clients.iter::<ClientId>() {
+            if let Some(blocked) = client.session.blocked.as_ref().filter(|blocked| blocked.owes()) {
+                owe(id, blocked.seq);
+            }
             if let Some(stream) = client.stream.as_ref().filter(|s| s.to == super::clients::StreamTo::Waiting)
             {
                 owe(id, stream.seq);
@@ -169,10 +216,23 @@ impl Engine {
         for (pool, state) in self.pools.iter().enumerate() {
             for (node, link) in &state.links {
                 let all = self.upstreams.iter::<UpstreamId>();
-                let mine = all.filter(|(_, u)| usize::from(u.pool.0) == pool && u.node == *node).count();
-                must(link.count() == mine, || {
-                    format!("node {node}: {mine} upstreams, {} counted", link.count())
+                let mine = all.filter(|(_, u)| usize::from(u.pool.0) == pool && u.node == *node);
+                let (counted, apart): (Vec<_>, Vec<_>) = mine.partition(|(_, u)| u.lane.is_counted());
+                let (counted, apart) = (counted.len(), apart.len());
+                must((link.count(), link.apart()) == (counted, apart), || {
+                    format!(
+                        "node {node}: {counted} and {apart} upstreams, {} and {} counted",
+                        link.count(),
+                        link.apart()
+                    )
                 })?;
+                for id in &link.pinned {
+                    let clean = self
+                        .upstreams
+                        .get(*id)
+                        .is_some_and(|u| u.pin == Pin::Nobody && u.lane == Lane::Pinned);
+                    must(clean, || format!("node {node}: {id:?} is in stock and somebody's"))?;
+                }
                 for id in link.shared.iter().chain(&link.bulk) {
                     let ready = self.upstreams.get(*id).is_some_and(|u| u.is_ready() && !u.private);
                     must(ready, || format!("node {node}: {id:?} takes nothing"))?;

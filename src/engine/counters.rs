@@ -69,7 +69,8 @@ impl Counters {
             resent_reads: registry.counter(&catalog::RESENT_TOTAL, &[name, shard, "read"]),
             resent_writes: registry.counter(&catalog::RESENT_TOTAL, &[name, shard, "write"]),
         };
-        let labels: Vec<[&str; 3]> = command::rows().iter().map(|row| [name, row.name, class(row)]).collect();
+        let known = command::rows().iter().map(|row| [name, row.name, class(row)]);
+        let labels: Vec<[&str; 3]> = known.chain([[name, "other", "write"]]).collect();
         let commands: Vec<&[&str]> = labels.iter().map(|l| l.as_slice()).collect();
         Counters {
             registry: registry.clone(),
@@ -88,7 +89,8 @@ impl Counters {
 
     #[inline]
     pub(crate) fn command(&self, row: &'static Row) {
-        self.commands.inc(usize::from(row.id().0));
+        // What was learned from the nodes is counted together, behind what is in the table.
+        self.commands.inc(usize::from(row.id().0).min(command::rows().len()));
     }
 
     pub(crate) fn own_error(&mut self, label: &'static str) {

@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::Engine;
 use super::action::CloseReason;
 use super::clients::Client;
-use super::upstreams::{State, Step, Upstream};
+use super::upstreams::{Pin, State, Step, Upstream};
 use crate::base::{ClientId, Time, UpstreamId};
 use crate::config::PoolConfig;
 
@@ -28,7 +28,11 @@ impl Engine {
         if self.streams_swept + STREAM_SWEEP <= self.now {
             self.expire_streams();
         }
+        self.expire_pins();
         self.retry_links();
+        if self.unknown.until().is_some_and(|at| at <= self.now) {
+            self.look_names_up_again();
+        }
         self.expire_idle();
     }
 
@@ -58,7 +62,8 @@ impl Engine {
             return self.lose(id, CloseReason::Silent);
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        if !upstream.uploading && upstream.reading {
+        // What blocks has its client's own time.
+        if !upstream.uploading && upstream.reading && !matches!(upstream.pin, Pin::Block(_)) {
             let late = upstream.waits.judge(now - timeouts.request);
             self.judge_late(id, late);
         }
@@ -108,7 +113,7 @@ impl Engine {
             let handshake = (u.state == State::Handshaking).then(|| u.opened + config.timeouts.handshake);
             let stalled =
                 u.stalled.map(|since| since + config.limits.stall_limit.saturating_sub(u.stalled_for));
-            let late = (!u.uploading && u.reading)
+            let late = (!u.uploading && u.reading && !matches!(u.pin, Pin::Block(_)))
                 .then(|| u.waits.oldest_unjudged().map(|at| at + config.timeouts.request))
                 .flatten();
             let silent = if u.state == State::Connecting { None } else { self.silent_at(id) };
@@ -119,6 +124,7 @@ impl Engine {
         });
         let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + STREAM_SWEEP);
         let idle = self.idle_sweep();
+        let sweep = sweep.into_iter().chain(self.next_pin_sweep()).min();
         let asked = self.inquiries.next_expiry().into_iter().chain(self.pauses.next_end());
         upstreams
             .chain(self.next_held_expiry())
@@ -126,6 +132,7 @@ impl Engine {
             .chain(sweep)
             .chain(idle)
             .chain(asked)
+            .chain(self.unknown.until())
             .min()
     }
 

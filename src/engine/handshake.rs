@@ -36,7 +36,7 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.state = State::Handshaking;
         let pool = Arc::clone(self.topology.pool(upstream.pool));
-        let profile = upstream.profile;
+        let (profile, lane) = (upstream.profile, upstream.lane);
         let auth = &pool.config.auth;
         if let Some(password) = &auth.password {
             match &auth.username {
@@ -51,11 +51,14 @@ impl Engine {
             self.ask(id, Step::Select, &["SELECT", &profile.db.to_string()]);
         }
         self.ask(id, Step::NoEvict, &["CLIENT", "NO-EVICT", "ON"]);
+        if lane == Lane::Pinned {
+            self.ask(id, Step::ClientId, &["CLIENT", "ID"]);
+        }
         self.ask(id, Step::Role, &["ROLE"]);
     }
 
     /// Asks a node something on the engine's own behalf.
-    pub(super) fn ask(&mut self, id: UpstreamId, step: Step, words: &[&str]) {
+    pub(super) fn ask<W: AsRef<[u8]>>(&mut self, id: UpstreamId, step: Step, words: &[W]) {
         let mut request = core::mem::take(&mut self.scratch);
         request.clear();
         resp::command(&mut request, words);
@@ -78,6 +81,15 @@ impl Engine {
         let failed = reply.first() == Some(&b'-');
         match step {
             Step::NoEvict => {}
+            Step::Unwatch if !failed => {}
+            // Whoever runs it will hear that it is not there.
+            Step::ScriptLoad if failed => {
+                if let Some(upstream) = self.upstreams.get_mut(id) {
+                    upstream.scripts.clear();
+                }
+            }
+            Step::ScriptLoad => {}
+            Step::ScriptExists => self.script_exists(id, reply),
             // A node that has no place left says so to the first thing that it is asked.
             Step::Auth | Step::Hello | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
                 self.refused(id, NodeFailure::Connect);
@@ -87,6 +99,12 @@ impl Engine {
             Step::Role if failed && reply.starts_with(b"-LOADING") => self.refused(id, NodeFailure::Loading),
             Step::Role if failed => self.refused(id, NodeFailure::Refused),
             Step::Role => self.role_seen(id, reply),
+            Step::ClientId => self.node_client_seen(id, reply),
+            Step::Queued => self.queued(id, reply),
+            Step::Unwatch => self.lose(id, CloseReason::Unpinned),
+            Step::LastId => self.last_id_seen(id, reply),
+            Step::Unblock(target) => self.unblock_answered(target, reply),
+            Step::Popped => self.popped(id, reply),
         }
     }
 
@@ -142,6 +160,8 @@ impl Engine {
                 link.bulk.push(id);
                 self.wake_streams();
             }
+            Lane::Pinned => return self.pinned_ready(id),
+            Lane::Asker => return self.asker_ready(id),
         }
         self.reroute(pool, shard);
     }

@@ -32,6 +32,7 @@ mod pauses;
 mod profile;
 mod questions;
 mod road;
+mod scripts;
 mod slab;
 mod upstreams;
 
@@ -53,7 +54,7 @@ use links::PoolState;
 use pauses::Pauses;
 use profile::Profile;
 use questions::Inquiries;
-use road::{Gathers, Hold};
+use road::{Gathers, Hold, Unknown};
 use slab::Slab;
 use upstreams::Upstream;
 
@@ -83,6 +84,8 @@ pub struct Engine {
     worker: WorkerId,
     workers: usize,
     random: u64,
+    /// The worker's own number, for tables that nobody may fill on purpose.
+    seed: u64,
     wall_at_origin: Duration,
     clients: Slab<Client>,
     upstreams: Slab<Upstream>,
@@ -93,6 +96,8 @@ pub struct Engine {
     hold: Hold,
     pauses: Pauses,
     inquiries: Inquiries,
+    /// Names of commands that nobody knows yet.
+    unknown: Unknown,
     buffers: BufferPool,
     /// Where the arguments of the request at hand lie.
     args: Vec<Span>,
@@ -118,6 +123,10 @@ pub struct Engine {
     unsorted: Vec<(ClientId, ShardId)>,
     /// Clients that are not read because the waiting place is crowded.
     crowded: Vec<ClientId>,
+    /// Clients that wait for an upstream of their own, or to be unblocked.
+    waiting_pins: Vec<ClientId>,
+    /// When they were looked at last, or the first began to wait.
+    pins_swept: Time,
     idle_swept: Time,
     /// When streams that wait were looked at last, or began to wait.
     streams_swept: Time,
@@ -136,6 +145,7 @@ impl Engine {
             worker: setting.worker,
             workers: setting.workers.max(1),
             random: setting.seed | 1,
+            seed: setting.seed,
             wall_at_origin: setting.wall_at_origin,
             clients: Slab::new(),
             upstreams: Slab::new(),
@@ -145,6 +155,7 @@ impl Engine {
             hold: Hold::default(),
             pauses: Pauses::default(),
             inquiries: Inquiries::default(),
+            unknown: Unknown::default(),
             buffers: BufferPool::default(),
             args: Vec::new(),
             keys: Vec::new(),
@@ -159,6 +170,8 @@ impl Engine {
             waiting_streams: Vec::new(),
             unsorted: Vec::new(),
             crowded: Vec::new(),
+            waiting_pins: Vec::new(),
+            pins_swept: setting.now,
             idle_swept: setting.now,
             streams_swept: setting.now,
             next_due: None,
@@ -182,6 +195,9 @@ impl Engine {
     pub fn topology(&mut self, topology: Arc<Topology>) {
         if topology.epoch != self.topology.epoch {
             self.reconcile(topology);
+            if self.unknown.is_waited_for() {
+                self.look_names_up_again();
+            }
         }
     }
 
@@ -215,6 +231,8 @@ impl Engine {
             route,
             reads,
             authenticated: pool.config.users.is_empty(),
+            in_multi: false,
+            watching: false,
             eof: false,
             reading: true,
             runnable: false,
@@ -247,6 +265,10 @@ impl Engine {
     pub fn client_eof(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.eof = true;
+        if client.session.blocked.is_some() {
+            // Nobody may be there any more to take what would be popped.
+            return self.close_client(id, CloseReason::Eof);
+        }
         self.run_or_finish(id);
     }
 
@@ -347,7 +369,9 @@ impl Engine {
         let ids: Vec<ClientId> = self.clients.iter().map(|(id, _)| id).collect();
         for id in ids {
             let Some(client) = self.clients.get_mut(id) else { continue };
-            if client.settled() && client.input.is_empty() && client.stream.is_none() {
+            let idle = client.settled() && client.input.is_empty() && client.stream.is_none();
+            // One that blocks may be owed something for ever.
+            if idle || client.session.blocked.is_some() {
                 self.close_client(id, CloseReason::Shutdown);
             }
         }

@@ -237,13 +237,6 @@ impl Engine {
         Answer::Count(killed.len() as u64)
     }
 
-    /// Wakes a client of a pool that is blocked in a command, as CLIENT UNBLOCK does: as if its time were up, or
-    /// with an error. True if there was one to be woken. The one place for that.
-    fn unblock_client(&mut self, _pool: PoolId, _number: u64, _error: bool) -> bool {
-        // No client is blocked yet, but by a pause, and out of that nobody is woken.
-        false
-    }
-
     /// A client as CLIENT LIST tells of it.
     pub(super) fn card<'a>(&'a self, id: ClientId, client: &'a Client) -> ClientCard<'a> {
         let session = &client.session;

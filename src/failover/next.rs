@@ -73,7 +73,9 @@ fn about(observation: &Observation) -> Option<PoolId> {
         | Observation::TopologyDoubted { pool, .. }
         | Observation::ReplicaSelected { pool, .. }
         | Observation::NameResolved { pool, .. }
-        | Observation::OperatorAsked { pool, .. } => Some(*pool),
+        | Observation::OperatorAsked { pool, .. }
+        | Observation::CommandUnknown { pool, .. }
+        | Observation::CommandsTold { pool, .. } => Some(*pool),
         Observation::SentinelSaid(view) => Some(view.pool),
         Observation::Tick => None,
     }
@@ -102,7 +104,8 @@ impl Step<'_> {
                 self.change_node(*node, |n| n.socket != Some(*socket), |n| n.socket = Some(*socket));
             }
             Observation::OperatorAsked { node, state, .. } => self.operator_asked(*node, *state),
-            Observation::Tick => {}
+            // What commands there are is no matter of failover: `control` sees to it.
+            Observation::CommandUnknown { .. } | Observation::CommandsTold { .. } | Observation::Tick => {}
         }
     }
 

@@ -4,6 +4,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use super::Scripts;
 use crate::base::{Epoch, Time};
 
 /// About one node. Lives as long as any topology that names it.
@@ -32,11 +33,15 @@ pub struct PoolFacts {
     pub rejected: AtomicU64,
     /// Requests held now, over all workers; each worker adds and takes its own.
     pub held: AtomicUsize,
+    /// Clients that a blocking command keeps waiting now; counted like `held`.
+    pub blocked: AtomicUsize,
     /// Until when the pool is paused, in `Time` nanoseconds, times two; odd where everything waits. 0 = not
     /// at all.
     pause: AtomicU64,
     /// Clients with a request that waits for the end of a pause; each worker adds and takes its own.
     paused_clients: AtomicUsize,
+    /// Texts of scripts that clients have sent.
+    pub scripts: Scripts,
 }
 
 /// CLIENT PAUSE: requests of a pool wait.

@@ -9,6 +9,7 @@ mod observation;
 mod publish;
 #[cfg(test)]
 mod sample;
+mod scripts;
 
 use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
@@ -17,8 +18,10 @@ use std::sync::Arc;
 pub use facts::{NodeFacts, Paused, PoolFacts, ProcessFacts, ShardFacts, WorkerFacts};
 pub use observation::{NodeFailure, Observation, SeenRole, SentinelView};
 pub use publish::{Publisher, Reader, Wake, publisher};
+pub use scripts::{Digest, Scripts};
 
 use crate::base::{Address, Epoch, ListenerId, NodeId, PoolId, ShardId, Time};
+use crate::command::Learned;
 pub use crate::config::ReadPolicy;
 use crate::config::{PoolConfig, Route, SourceConfig};
 use crate::placement::Placement;
@@ -53,6 +56,8 @@ pub struct Pool {
     /// Sorted by id.
     pub nodes: Vec<Node>,
     pub facts: Arc<PoolFacts>,
+    /// What its nodes told of commands that are in no table.
+    pub learned: Arc<Learned>,
     /// How long a request may be held: configured, or from what the Sentinels report.
     pub hold: core::time::Duration,
 }

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::base::{Address, NodeId, PoolId, ShardId, Time};
+use crate::command::Described;
 
 use super::NodeState;
 
@@ -26,6 +27,10 @@ pub enum Observation {
     NameResolved { pool: PoolId, node: NodeId, socket: SocketAddr },
     /// An operator wants a node to be in this state.
     OperatorAsked { pool: PoolId, node: NodeId, state: NodeState },
+    /// A client said a name that is in no table and that no node was asked about lately.
+    CommandUnknown { pool: PoolId, name: String },
+    /// What nodes said of such names (in lower case); `None`: no node knows it.
+    CommandsTold { pool: PoolId, told: Vec<(String, Option<Described>)> },
     /// A moment has passed.
     Tick,
 }

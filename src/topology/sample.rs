@@ -51,6 +51,7 @@ impl Topology {
             }],
             nodes: vec![node],
             facts: Arc::default(),
+            learned: Arc::default(),
             hold: core::time::Duration::from_secs(15),
             config,
         };

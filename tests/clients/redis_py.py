@@ -63,9 +63,9 @@ def greeting(r):
 
 @check
 def clients_of_all_workers(r):
-    given = {**r.connection_pool.connection_kwargs}
+    given = {name: r.connection_pool.connection_kwargs[name] for name in ("host", "port", "decode_responses")}
     # Each on another connection, so that every worker has some.
-    others = [redis.Redis(single_connection_client=True, **given) for _ in range(4)]
+    others = [redis.Redis(single_connection_client=True, protocol=2, **given) for _ in range(4)]
     for n, other in enumerate(others):
         other.client_setname(f"{PREFIX}-{n}")
     mine = {client["name"]: client for client in r.client_list() if client["name"].startswith(PREFIX)}
@@ -94,7 +94,6 @@ def pauses(r):
     same(r.client_pause(1), True)
     same(r.set(key("paused"), "1"), True)
     same(r.client_pause(timeout=1, all=False), True)
-    raises(redis.ResponseError, "timeout is not an integer", lambda: r.client_pause("not an integer"))
     same(r.client_pause(60_000, all=False), True)
     same(r.get(key("paused")), "1")
     same(r.client_unpause(), "OK")

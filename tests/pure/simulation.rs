@@ -10,6 +10,7 @@ mod node;
 mod noise;
 mod random;
 mod scenarios;
+mod scripted;
 mod setup;
 mod world;
 

@@ -3,42 +3,34 @@
 use super::words::*;
 
 pub(super) const ROWS: &[Row] = &[
-    row("blmove", 6, &[WRITE, DENYOOM, BLOCKING], &[at(1, RW.access().delete()), at(2, RW.insert())])
-        .doc(
-            "6.2.0",
-            "O(1)",
-            "Moves an element from an end of one list to an end of another, and waits for one if need be.",
-        )
-        .later(BLOCKING_COMMAND),
+    row("blmove", 6, &[WRITE, DENYOOM, BLOCKING], &[at(1, RW.access().delete()), at(2, RW.insert())]).doc(
+        "6.2.0",
+        "O(1)",
+        "Moves an element from an end of one list to an end of another, and waits for one if need be.",
+    ),
     row("blmpop", -5, &[WRITE, BLOCKING, MOVABLEKEYS], &[counted(2, 1, RW.access().delete())])
         .doc(
             "7.0.0",
             "O(N+M) for N keys and M elements returned",
             "Takes elements from the first list that is not empty, and waits for one if all are.",
         )
-        .counted_as(Count::Pop)
-        .later(BLOCKING_COMMAND),
-    row("blpop", -3, &[WRITE, BLOCKING], &[range(1, -2, 1, RW.access().delete())])
-        .doc(
-            "2.0.0",
-            "O(N) for N keys",
-            "Takes the first element of the first list that is not empty, and waits for one if all are.",
-        )
-        .later(BLOCKING_COMMAND),
-    row("brpop", -3, &[WRITE, BLOCKING], &[range(1, -2, 1, RW.access().delete())])
-        .doc(
-            "2.0.0",
-            "O(N) for N keys",
-            "Takes the last element of the first list that is not empty, and waits for one if all are.",
-        )
-        .later(BLOCKING_COMMAND),
+        .counted_as(Count::Pop),
+    row("blpop", -3, &[WRITE, BLOCKING], &[range(1, -2, 1, RW.access().delete())]).doc(
+        "2.0.0",
+        "O(N) for N keys",
+        "Takes the first element of the first list that is not empty, and waits for one if all are.",
+    ),
+    row("brpop", -3, &[WRITE, BLOCKING], &[range(1, -2, 1, RW.access().delete())]).doc(
+        "2.0.0",
+        "O(N) for N keys",
+        "Takes the last element of the first list that is not empty, and waits for one if all are.",
+    ),
     row("brpoplpush", 4, &[WRITE, DENYOOM, BLOCKING], &[at(1, RW.access().delete()), at(2, RW.insert())])
         .doc(
             "2.2.0",
             "O(1)",
             "Moves the last element of one list to the front of another, and waits for one if need be.",
-        )
-        .later(BLOCKING_COMMAND),
+        ),
     row("lindex", 3, &[READONLY], &[at(1, RO.access())]).doc(
         "1.0.0",
         "O(N) for N elements passed on the way, O(1) at either end",

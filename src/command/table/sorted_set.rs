@@ -10,24 +10,19 @@ pub(super) const ROWS: &[Row] = &[
             "Takes the members with the lowest or highest scores from the first sorted set that is not \
             empty, and waits for one if all are.",
         )
-        .counted_as(Count::Pop)
-        .later(BLOCKING_COMMAND),
-    row("bzpopmax", -3, &[WRITE, BLOCKING, FAST], &[range(1, -2, 1, RW.access().delete())])
-        .doc(
-            "5.0.0",
-            "O(log(N)) for N members",
-            "Takes the member with the highest score from the first sorted set that is not empty, and waits \
+        .counted_as(Count::Pop),
+    row("bzpopmax", -3, &[WRITE, BLOCKING, FAST], &[range(1, -2, 1, RW.access().delete())]).doc(
+        "5.0.0",
+        "O(log(N)) for N members",
+        "Takes the member with the highest score from the first sorted set that is not empty, and waits \
             for one if all are.",
-        )
-        .later(BLOCKING_COMMAND),
-    row("bzpopmin", -3, &[WRITE, BLOCKING, FAST], &[range(1, -2, 1, RW.access().delete())])
-        .doc(
-            "5.0.0",
-            "O(log(N)) for N members",
-            "Takes the member with the lowest score from the first sorted set that is not empty, and waits \
+    ),
+    row("bzpopmin", -3, &[WRITE, BLOCKING, FAST], &[range(1, -2, 1, RW.access().delete())]).doc(
+        "5.0.0",
+        "O(log(N)) for N members",
+        "Takes the member with the lowest score from the first sorted set that is not empty, and waits \
             for one if all are.",
-        )
-        .later(BLOCKING_COMMAND),
+    ),
     row("zadd", -4, &[WRITE, DENYOOM, FAST], &[at(1, RW.update())]).doc(
         "1.2.0",
         "O(log(N)) for each member, where the key holds N",

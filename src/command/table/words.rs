@@ -5,7 +5,9 @@
 //! All of it runs in the compiler: a row with a tip that nobody knows does not compile.
 
 use crate::command::row::{Begin, Find, Group, Handling, KeySpec, ReplyPolicy, RequestPolicy, RowId};
-pub(super) use crate::command::row::{Count, Finder, Flags, KeyFlags, Known, Local, Row, Split};
+pub(super) use crate::command::row::{
+    Count, Finder, Flags, KeyFlags, Known, Local, Row, Script, Split, Transaction,
+};
 
 macro_rules! words {
     ($type:ident: $($name:ident)*) => {
@@ -18,14 +20,9 @@ words!(Flags: WRITE READONLY DENYOOM ADMIN PUBSUB NOSCRIPT BLOCKING LOADING STAL
 words!(KeyFlags: RO RW OW RM);
 
 // Not there yet.
-pub(super) const BLOCKING_COMMAND: &str =
-    "it would hold up everybody on a shared connection; use its form that does not block";
-pub(super) const TRANSACTION: &str =
-    "a transaction needs a connection of its own; use a script whose keys are on one shard";
 pub(super) const PUB_SUB: &str =
     "publishing and subscribing need connections of their own; use a node directly";
 pub(super) const WHOLE_POOL: &str = "it concerns the keys of all shards; ask each node directly";
-pub(super) const EVERY_NODE: &str = "it concerns every node; load scripts on each node, or use EVAL";
 pub(super) const CONNECTION_STATE: &str =
     "it is about the state of one connection, and connections are shared";
 pub(super) const WAITING: &str =
@@ -37,6 +34,8 @@ pub(super) const OWN: &str = "it is about this proxy's own parameters; change th
 pub(super) const SENTINEL: &str = "ask a Sentinel, or connect to Ketch like to a Redis server";
 
 // Never forwarded.
+pub(super) const DEBUGGER: &str =
+    "it would turn a connection that clients share into a debugger's; use a node's own address";
 pub(super) const FAILOVER: &str =
     "Sentinel decides which node is primary; use SENTINEL FAILOVER on a Sentinel";
 pub(super) const REPLICATION: &str = "replicas follow their primary directly; use the address of the node";
@@ -72,6 +71,7 @@ pub(super) const fn row(
         tips: &[],
         known: Known::Both,
         since: "",
+        script: None,
         complexity: "",
         summary: "",
         finder: Finder::Specs,
@@ -85,7 +85,7 @@ pub(super) const fn row(
 }
 
 /// `row.single`: one spec, one key, at an index that the arity makes sure of.
-const fn single(arity: i16, keys: &[KeySpec]) -> u8 {
+pub(in crate::command) const fn single(arity: i16, keys: &[KeySpec]) -> u8 {
     match keys {
         [KeySpec { begin: Begin::Index(index), find: Find::Range { last: 0, .. }, flags }]
             if !flags.contains(KeyFlags::NOT_KEY) && arity.unsigned_abs() > *index as u16 =>
@@ -138,6 +138,11 @@ impl Row {
         self
     }
 
+    pub(super) const fn transaction(mut self, verb: Transaction) -> Row {
+        self.handling = Handling::Transaction(verb);
+        self
+    }
+
     pub(super) const fn later(mut self, reason: &'static str) -> Row {
         self.handling = Handling::Later(reason);
         self
@@ -161,6 +166,11 @@ impl Row {
 
     pub(super) const fn counted_as(mut self, count: Count) -> Row {
         self.count = count;
+        self
+    }
+
+    pub(super) const fn script(mut self, script: Script) -> Row {
+        self.script = Some(script);
         self
     }
 

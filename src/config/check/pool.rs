@@ -160,6 +160,8 @@ fn limits(fields: &Fields) -> Limits {
         upstream_buffer: size(fields, "upstream_buffer"),
         gather_limit: size(fields, "gather_limit"),
         max_upstreams: count(fields, "max_upstreams"),
+        max_pinned: count(fields, "max_pinned"),
+        script_cache: size(fields, "script_cache"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The clients' half: sessions, input that waits, the order of replies, output. Knows no nodes.
 
+pub(crate) mod pinned;
 pub(crate) mod replies;
 mod roads;
 mod silence;
@@ -11,6 +12,7 @@ use super::profile::Profile;
 use crate::base::{ListenerId, PoolId, ShardId, Time};
 use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, RequestTail, Span};
+use pinned::{Blocked, Transaction};
 use replies::Replies;
 pub(crate) use roads::Roads;
 pub(crate) use silence::Mode;
@@ -39,6 +41,11 @@ impl Pause {
     pub(crate) const STREAM: Pause = Pause(16);
     /// It will be closed once it has been given what it is owed.
     pub(crate) const CLOSING: Pause = Pause(32);
+    /// Its last request must be answered before the next is looked at: one that blocks, or an EXEC that may
+    /// change what the client is.
+    pub(crate) const TURN: Pause = Pause(64);
+    /// The nodes are being asked about the name of a command.
+    pub(crate) const NAME: Pause = Pause(128);
 
     pub(crate) fn any(self) -> bool {
         self.0 != 0
@@ -79,6 +86,10 @@ pub(crate) struct Client {
     pub(crate) route: Route,
     pub(crate) reads: ReadPolicy,
     pub(crate) authenticated: bool,
+    /// It said MULTI: its requests are queued.
+    pub(crate) in_multi: bool,
+    /// It watches keys: what it asks of their shard goes by an upstream of its own.
+    pub(crate) watching: bool,
     /// It closed its side: it is given what it is owed, then closed.
     pub(crate) eof: bool,
     /// The driver reads from it.
@@ -121,6 +132,10 @@ pub(crate) struct Session {
     pub(crate) resent_since: Option<Time>,
     /// It is being closed for what it sent.
     pub(crate) protocol_error: bool,
+    /// MULTI or WATCH was said.
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// A command of it blocks, or is about to.
+    pub(crate) blocked: Option<Box<Blocked>>,
 }
 
 impl Session {
@@ -139,6 +154,8 @@ impl Session {
             user: None,
             resent_since: None,
             protocol_error: false,
+            transaction: None,
+            blocked: None,
         }
     }
 }

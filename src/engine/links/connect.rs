@@ -57,7 +57,11 @@ impl Engine {
         let (limit, within) = (snapshot.config.limits.max_upstreams, snapshot.config.timeouts.connect);
         let link = self.pools[usize::from(pool.0)].links.get(&node)?;
         // Streams and slow readers of large replies must leave room for everybody's upstream.
-        let room = if lane == Lane::Shared && link.shared.is_none() { limit + RESERVED } else { limit };
+        let room = match lane {
+            Lane::Shared if link.shared.is_none() => limit + RESERVED,
+            Lane::Shared | Lane::Bulk => limit,
+            Lane::Pinned | Lane::Asker => usize::MAX,
+        };
         if link.count >= room {
             self.close_spare(pool, node, lane);
         }
@@ -74,8 +78,7 @@ impl Engine {
             return None;
         }
         link.back_off.retry_at = None;
-        link.count += 1;
-        link.counters.connections.set(link.count as i64);
+        link.made(lane);
         let counters = UpstreamCounters::new(&self.registry, &snapshot, to_node);
         let upstream = Upstream::new(pool, link.shard, node, lane, profile, self.now, counters);
         let id = self.upstreams.insert(upstream);
@@ -89,6 +92,7 @@ impl Engine {
         let idle = match lane {
             Lane::Shared => link.bulk.pop(),
             Lane::Bulk => link.spare.pop(),
+            Lane::Pinned | Lane::Asker => None,
         };
         if let Some(id) = idle {
             self.lose(id, CloseReason::Spare);
@@ -133,8 +137,7 @@ impl Engine {
         let state = &mut self.pools[usize::from(pool.0)];
         state.counters.upstream_closed(node, &name, reason.label());
         if let Some(link) = state.links.get_mut(&node) {
-            link.count -= 1;
-            link.counters.connections.set(link.count as i64);
+            link.ended(upstream.lane);
             let believed = snapshot.shard(shard).primary == Some(node);
             link.back_off.lost(believed, worked, self.now, &mut self.random);
             if let Some(at) = link.back_off.retry_at {
@@ -145,9 +148,11 @@ impl Engine {
             self.resume(client, Pause::UPSTREAM);
         }
         self.release_feeder(upstream.feeder.take());
+        self.pin_lost(&mut upstream, fate);
         self.judge_lost(id, &mut upstream, fate);
         // Nobody will tell any more what the node's role was: its scripts' errors are passed on.
         self.judge_doubted(id, false);
+        self.decide_unloaded(id, None, false);
         upstream.out.clear(&mut self.buffers);
         self.release(pool, shard);
         if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {

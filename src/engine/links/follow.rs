@@ -69,7 +69,7 @@ impl Engine {
     fn leave_deposed(&mut self, pool: &Pool) {
         for node in pool.nodes.iter().filter(|node| node.role == Role::Deposed) {
             for id in self.upstreams_of(pool.id, node.id) {
-                self.lose(id, CloseReason::Deposed);
+                self.depose(id);
             }
         }
         for shard in &pool.shards {
@@ -79,7 +79,7 @@ impl Engine {
                 && was != is
             {
                 for id in self.upstreams_of(pool.id, was) {
-                    self.lose(id, CloseReason::Deposed);
+                    self.depose(id);
                 }
             }
         }

@@ -14,6 +14,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::counters::{Counters, NodeCounters};
+use super::scripts::Used;
+use super::upstreams::Lane;
 use crate::base::{NodeId, ShardId, UpstreamId};
 use crate::metrics::Registry;
 use crate::resp::RequestLimits;
@@ -35,6 +37,9 @@ pub(crate) struct PoolState {
     pub(crate) links: BTreeMap<NodeId, Link>,
     pub(crate) counters: Counters,
     pub(crate) limits: RequestLimits,
+    /// Pins that this worker's clients have, or wait for.
+    pub(crate) pins: usize,
+    pub(crate) scripts: Used,
 }
 
 /// What a worker has to one node.
@@ -46,8 +51,12 @@ pub(crate) struct Link {
     pub(in crate::engine) spare: Vec<UpstreamId>,
     /// Idle ones of the bulk lane.
     pub(crate) bulk: Vec<UpstreamId>,
-    /// All upstreams to the node, those on their way included.
+    /// Idle and clean ones of the pinned lane.
+    pub(crate) pinned: Vec<UpstreamId>,
+    /// Upstreams to the node that `max_upstreams` counts, those on their way included.
     count: usize,
+    /// All other upstreams to the node.
+    apart: usize,
     back_off: BackOff,
     /// Told the control plane that it fails, and not yet that it works again.
     pub(in crate::engine) told_failure: bool,
@@ -61,6 +70,8 @@ impl PoolState {
             routes: pool.shards.iter().map(|_| Routes::default()).collect(),
             links: BTreeMap::new(),
             counters: Counters::new(registry, pool),
+            pins: 0,
+            scripts: Used::default(),
             limits: RequestLimits {
                 max_request: limits.max_request.as_usize(),
                 max_args: limits.max_args,
@@ -79,16 +90,35 @@ impl Link {
             shared: None,
             spare: Vec::new(),
             bulk: Vec::new(),
+            pinned: Vec::new(),
             count: 0,
+            apart: 0,
             back_off: BackOff::default(),
             told_failure: false,
             counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
         }
     }
 
-    /// All upstreams to the node, those on their way included.
+    /// Upstreams to the node that `max_upstreams` counts, those on their way included.
     pub(crate) fn count(&self) -> usize {
         self.count
+    }
+
+    /// Upstreams to the node that it does not count.
+    pub(crate) fn apart(&self) -> usize {
+        self.apart
+    }
+
+    /// One upstream more.
+    fn made(&mut self, lane: Lane) {
+        *if lane.is_counted() { &mut self.count } else { &mut self.apart } += 1;
+        self.counters.connections.set((self.count + self.apart) as i64);
+    }
+
+    /// One upstream less.
+    fn ended(&mut self, lane: Lane) {
+        *if lane.is_counted() { &mut self.count } else { &mut self.apart } -= 1;
+        self.counters.connections.set((self.count + self.apart) as i64);
     }
 
     fn forget(&mut self, id: UpstreamId) {
@@ -97,5 +127,6 @@ impl Link {
         }
         self.spare.retain(|other| *other != id);
         self.bulk.retain(|other| *other != id);
+        self.pinned.retain(|other| *other != id);
     }
 }

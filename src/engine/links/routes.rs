@@ -68,6 +68,9 @@ impl Engine {
         upstream.private = false;
         let lane = upstream.lane;
         self.read_upstream_on(id);
+        if !lane.is_counted() {
+            return self.pin_idle(id);
+        }
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
         let spare = match lane {
             Lane::Shared if link.shared.is_none() => {
@@ -76,7 +79,7 @@ impl Engine {
                 return self.release(pool, shard);
             }
             Lane::Shared => &mut link.spare,
-            Lane::Bulk => &mut link.bulk,
+            Lane::Bulk | Lane::Pinned | Lane::Asker => &mut link.bulk,
         };
         if spare.len() < SPARE {
             spare.push(id);

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::Flow;
 use super::local::{self, Args, Context, Effect};
+use super::{Flow, request_spans};
 use crate::base::ClientId;
 use crate::command::Handling;
 use crate::command::{Local, Row};
@@ -19,7 +19,35 @@ pub(super) fn before_auth(row: &Row) -> bool {
 
 impl Engine {
     pub(super) fn answer(&mut self, id: ClientId, local: Local, request: &[u8]) -> Flow {
-        let Some(client) = self.clients.get(id) else { return Flow::Taken };
+        let mut reply = core::mem::take(&mut self.scratch);
+        reply.clear();
+        let args = core::mem::take(&mut self.args);
+        let effect = self.local_answer(id, local, Args::new(request, &args), &mut reply);
+        self.args = args;
+        // CLIENT REPLY concerns its own reply, too.
+        if let (Effect::Replies(mode), Some(client)) = (&effect, self.clients.get_mut(id)) {
+            client.replies.set_mode(*mode);
+        }
+        if !reply.is_empty()
+            && let Some(seq) = self.reserve(id)
+        {
+            self.give(id, seq, &reply);
+        }
+        self.scratch = reply;
+        self.take_effect(id, effect);
+        Flow::Taken
+    }
+
+    /// The answer to a command that stood in a block, and what it means for the client.
+    pub(super) fn answer_within(&mut self, id: ClientId, local: Local, request: &[u8], out: &mut Vec<u8>) {
+        let args = request_spans(request);
+        let effect = self.local_answer(id, local, Args::new(request, &args), out);
+        self.take_effect(id, effect);
+    }
+
+    /// Appends the answer of Ketch's own.
+    fn local_answer(&mut self, id: ClientId, local: Local, args: Args<'_>, reply: &mut Vec<u8>) -> Effect {
+        let Some(client) = self.clients.get(id) else { return Effect::None };
         let snapshot = Arc::clone(&self.topology);
         let session = &client.session;
         let context = Context {
@@ -37,26 +65,14 @@ impl Engine {
             now: self.now,
             wall: self.wall_at_origin + core::time::Duration::from_nanos(self.now.as_nanos()),
         };
-        let mut reply = core::mem::take(&mut self.scratch);
-        reply.clear();
-        let effect = local::answer(local, &context, Args::new(request, &self.args), &mut reply);
+        let start = reply.len();
+        let effect = local::answer(local, &context, args, reply);
         if let Effect::Refused(label) = effect {
             let counters = &mut self.pools[usize::from(client.pool.0)].counters;
             counters.own_error(label);
-            counters.error(&reply);
+            counters.error(&reply[start..]);
         }
-        // CLIENT REPLY concerns its own reply, too.
-        if let (Effect::Replies(mode), Some(client)) = (&effect, self.clients.get_mut(id)) {
-            client.replies.set_mode(*mode);
-        }
-        if !reply.is_empty()
-            && let Some(seq) = self.reserve(id)
-        {
-            self.give(id, seq, &reply);
-        }
-        self.scratch = reply;
-        self.take_effect(id, effect);
-        Flow::Taken
+        effect
     }
 
     /// Nothing was answered: what the workers say is the answer.

@@ -35,6 +35,7 @@ impl Engine {
             self.lose(upstream, CloseReason::Abandoned);
         }
         self.drop_large_replies(id);
+        self.drop_pins(pool, &mut client.session);
     }
 
     /// A large reply on its way to a client that has gone must not hold up those behind it.

@@ -9,7 +9,7 @@ use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::{CloseReason, Party};
 use crate::engine::clients::{FLIGHT_MARK, OUTPUT_MARK, Pause};
-use crate::engine::upstreams::{Lane, Large, Owner, State};
+use crate::engine::upstreams::{Lane, Large, Owner, Pin, State};
 use crate::failover;
 use crate::resp::ReplyScan;
 
@@ -145,6 +145,8 @@ impl Engine {
         let crowded = client.waiting_bytes() > OUTPUT_MARK;
         if client.pause.has(Pause::FLIGHT) && client.replies.owed() < FLIGHT_MARK / 2 {
             self.resume(id, Pause::FLIGHT);
+        } else if client.pause.has(Pause::TURN) && client.replies.owed() == 0 {
+            self.turn_over(id);
         }
         if crowded {
             self.output_is_full(id);
@@ -188,6 +190,9 @@ impl Engine {
     /// The last part is in.
     fn join(&mut self, gather_id: GatherId) {
         let Some(gather) = self.gathers.get(gather_id) else { return };
+        if gather.is_block() {
+            return self.join_block(gather_id);
+        }
         let (client, seq) = (gather.client, gather.seq);
         let mut reply = core::mem::take(&mut self.scratch);
         reply.clear();
@@ -221,7 +226,7 @@ impl Engine {
 
     pub(super) fn idle_if_done(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get(id) else { return };
-        let special = upstream.private || upstream.lane == Lane::Bulk || upstream.state == State::Draining;
+        let special = upstream.private || upstream.lane != Lane::Shared || upstream.state == State::Draining;
         if special
             && !upstream.uploading
             && upstream.expected.is_empty()
@@ -244,13 +249,25 @@ impl Engine {
     /// Whether an error reply was more than the client's business, and has been dealt with.
     fn judge_answer(&mut self, id: UpstreamId, reply: &[u8]) -> bool {
         let Some(upstream) = self.upstreams.get(id) else { return true };
+        let pool = upstream.pool;
         let Some(front) = upstream.expected.front().copied() else { return false };
+        let (refused, blocks) = (upstream.refusal.is_some(), matches!(upstream.pin, Pin::Block(_)));
+        if refused && let Some(reason) = self.refusal(id, reply) {
+            self.matched(id, &reason);
+            return true;
+        }
+        if blocks && self.force_unblocked(id, front, reply) {
+            return true;
+        }
         if matches!(front.owner, Owner::Client { .. } | Owner::Part { .. }) {
+            if reply.starts_with(b"-NOSCRIPT") && self.judge_unloaded(id, front, reply) {
+                return true;
+            }
             if failover::is_telling(reply) {
                 return self.judge_telling(id, front, reply);
             }
             if let Owner::Client { .. } = front.owner {
-                self.pools[usize::from(upstream.pool.0)].counters.error(reply);
+                self.pools[usize::from(pool.0)].counters.error(reply);
             }
         }
         false

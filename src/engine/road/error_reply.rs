@@ -9,25 +9,91 @@ use core::time::Duration;
 /// One error, with what its text names.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum ErrorReply<'a> {
-    OutcomeUnknown { pool: &'a str, shard: &'a str },
-    ShardDown { pool: &'a str, shard: &'a str, since: Duration },
-    NotApplied { pool: &'a str, shard: &'a str },
-    Timeout { pool: &'a str, shard: &'a str, after: Duration },
-    CrossSlot { pool: &'a str },
-    CrossShardWrites { pool: &'a str },
-    SortPattern { pool: &'a str },
-    ReadOnlyListener { pool: &'a str },
+    OutcomeUnknown {
+        pool: &'a str,
+        shard: &'a str,
+    },
+    ShardDown {
+        pool: &'a str,
+        shard: &'a str,
+        since: Duration,
+    },
+    NotApplied {
+        pool: &'a str,
+        shard: &'a str,
+    },
+    Timeout {
+        pool: &'a str,
+        shard: &'a str,
+        after: Duration,
+    },
+    CrossSlot {
+        pool: &'a str,
+    },
+    CrossShardWrites {
+        pool: &'a str,
+    },
+    SortPattern {
+        pool: &'a str,
+    },
+    ReadOnlyListener {
+        pool: &'a str,
+    },
     NoAuth,
     MaxClients,
-    UnknownCommand { name: &'a [u8], args: &'a [u8] },
-    UnknownSubcommand { name: &'a [u8], container: &'a str },
-    Arity { command: &'a str },
-    Later { command: &'a str, why: &'a str },
-    Refused { command: &'a str, why: &'a str },
-    Keys { text: &'a str },
-    GatherLimit { pool: &'a str, limit: crate::base::ByteSize },
-    AnswerLimit { pool: &'a str, limit: crate::base::ByteSize },
-    WorkersBusy { busy: usize, of: usize },
+    UnknownCommand {
+        name: &'a [u8],
+        args: &'a [u8],
+    },
+    UnknownSubcommand {
+        name: &'a [u8],
+        container: &'a str,
+    },
+    Arity {
+        command: &'a str,
+    },
+    Later {
+        command: &'a str,
+        why: &'a str,
+    },
+    Refused {
+        command: &'a str,
+        why: &'a str,
+    },
+    Keys {
+        text: &'a str,
+    },
+    /// About MULTI, EXEC and their kind, in Redis's words.
+    Transaction {
+        text: &'static str,
+    },
+    WholePoolInBlock {
+        command: &'a str,
+        pool: &'a str,
+    },
+    AskedInBlock {
+        command: &'a str,
+    },
+    BlockTooLarge {
+        pool: &'a str,
+        limit: crate::base::ByteSize,
+    },
+    MaxPinned {
+        pool: &'a str,
+        limit: usize,
+    },
+    GatherLimit {
+        pool: &'a str,
+        limit: crate::base::ByteSize,
+    },
+    AnswerLimit {
+        pool: &'a str,
+        limit: crate::base::ByteSize,
+    },
+    WorkersBusy {
+        busy: usize,
+        of: usize,
+    },
     NoSuchClient,
 }
 
@@ -49,6 +115,12 @@ impl ErrorReply<'_> {
             ErrorReply::Later { .. } => "not_built_yet",
             ErrorReply::Refused { .. } => "refused",
             ErrorReply::Keys { .. } => "keys",
+            ErrorReply::Transaction { text } if text.starts_with("EXECABORT") => "EXECABORT",
+            ErrorReply::Transaction { .. }
+            | ErrorReply::AskedInBlock { .. }
+            | ErrorReply::WholePoolInBlock { .. } => "transaction",
+            ErrorReply::BlockTooLarge { .. } => "max_request",
+            ErrorReply::MaxPinned { .. } => "max_pinned",
             ErrorReply::GatherLimit { .. } | ErrorReply::AnswerLimit { .. } => "gather_limit",
             ErrorReply::WorkersBusy { .. } => "workers_busy",
             ErrorReply::NoSuchClient => "no_such_client",
@@ -129,6 +201,24 @@ impl Display for ErrorReply<'_> {
             }
             ErrorReply::Refused { command, why } => write!(f, "ERR '{command}' is never forwarded: {why}"),
             ErrorReply::Keys { text } => f.write_str(text),
+            ErrorReply::Transaction { text } => f.write_str(text),
+            ErrorReply::WholePoolInBlock { command, pool } => write!(
+                f,
+                "ERR '{command}' concerns all shards of pool {pool} and a transaction only one: send it by itself"
+            ),
+            ErrorReply::AskedInBlock { command } => write!(
+                f,
+                "ERR '{command}' is about Ketch's clients and can't be part of a transaction: send it by itself"
+            ),
+            ErrorReply::BlockTooLarge { pool, limit } => write!(
+                f,
+                "ERR max_request ({limit}) of pool {pool} passed by the commands since MULTI: queue fewer"
+            ),
+            ErrorReply::MaxPinned { pool, limit } => write!(
+                f,
+                "ERR max_pinned ({limit}) of pool {pool} reached: so many clients block or watch keys already; end \
+                 some, or raise it"
+            ),
             ErrorReply::AnswerLimit { pool, limit } => {
                 write!(f, "ERR gather_limit ({limit}) of pool {pool} passed by the answer: ask for less")
             }

@@ -24,6 +24,8 @@ pub(crate) enum Join {
     Sum,
     /// The first reply, if all agree that it worked (MSET, FLUSHDB).
     AllSucceeded,
+    /// The one reply, among whose elements Ketch's own answers have yet to be put (EXEC).
+    Block,
 }
 
 pub(crate) struct Gather {
@@ -111,6 +113,11 @@ impl Memory {
 }
 
 impl Gather {
+    /// Whether it is a block's answer.
+    pub(crate) fn is_block(&self) -> bool {
+        self.join == Join::Block
+    }
+
     /// For `Join::Elements`: the next key went to `part`.
     pub(crate) fn key_of(&mut self, part: u16) {
         self.memory.order.push(part);
@@ -140,6 +147,9 @@ impl Gather {
 
     /// Appends the one reply to `out`. All parts must be in.
     pub(crate) fn join(&self, out: &mut Vec<u8>) {
+        if self.join == Join::Block {
+            return self.replies().for_each(|reply| out.extend_from_slice(reply));
+        }
         let is_error = |r: &&[u8]| matches!(r.first(), Some(b'-' | b'!'));
         // An error that promises that nothing was executed must not hide that a part's outcome is unknown.
         let unknown = self.replies().find(|r| r.starts_with(b"-OUTCOMEUNKNOWN"));
@@ -147,7 +157,9 @@ impl Gather {
             return self.error(error, out);
         }
         match self.join {
-            Join::AllSucceeded => out.extend_from_slice(self.replies().next().unwrap_or(b"+OK\r\n")),
+            Join::AllSucceeded | Join::Block => {
+                out.extend_from_slice(self.replies().next().unwrap_or(b"+OK\r\n"))
+            }
             Join::Sum => {
                 let sum = self.replies().map(resp::integer_of).try_fold(0i64, |sum, n| sum.checked_add(n?));
                 match sum {

@@ -50,6 +50,8 @@ pub(crate) enum Why {
     Shard(HoldReason),
     /// An upstream to its node is being made, or its role is being asked.
     Connecting,
+    /// An upstream for its client alone is being made, or its role is being asked.
+    Pinning,
     /// The client is owed replies of this shard by another upstream.
     RoadBusy,
     /// An earlier request of the same client to this shard is held.
@@ -59,12 +61,19 @@ pub(crate) enum Why {
     /// A script answered with a telling error, which proves nothing by itself: ROLE is being asked on the
     /// upstream that answered.
     Doubted(UpstreamId),
+    /// A node does not know its script; whether that is so is being asked on the upstream that said it.
+    Unloaded(UpstreamId),
 }
 
 impl Why {
     /// Whether this is the shard's trouble (and counts as held) rather than the client's own order.
     pub(crate) fn is_outage(self) -> bool {
         matches!(self, Why::Shard(_) | Why::Connecting)
+    }
+
+    /// Whether it was answered, and the answer may be its own after all.
+    pub(crate) fn is_doubt(self) -> bool {
+        matches!(self, Why::Doubted(_) | Why::Unloaded(_))
     }
 
     /// Whether it waits, or waited, for earlier requests of its own client.

@@ -8,12 +8,12 @@ use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::hold::{Held, Why};
 use crate::base::{PoolId, ShardId, UpstreamId};
-use crate::command::{self, Group, Row};
+use crate::command::{self, Group, Handling, Row, Transaction};
 use crate::config::ReadPolicy;
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason};
 use crate::engine::clients::StreamTo;
-use crate::engine::upstreams::{Expected, Large, Owner, State, Step, Upstream};
+use crate::engine::upstreams::{Expected, Large, Owner, Pin, State, Step, Upstream};
 use crate::failover::{Fate, Kind, Past, Verdict, verdict};
 use crate::resp;
 use crate::topology::{HoldReason, NodeFailure, Observation};
@@ -23,15 +23,15 @@ const PAUSE: Duration = Duration::from_millis(20);
 const PAUSES: u32 = 10;
 
 /// A request that is being judged.
-struct Case<'a> {
+pub(super) struct Case<'a> {
     /// The upstream that it was given to.
-    from: UpstreamId,
-    owner: HeldOwner,
-    pool: PoolId,
-    shard: ShardId,
-    row: &'static Row,
-    request: &'a [u8],
-    attempts: u8,
+    pub(super) from: UpstreamId,
+    pub(super) owner: HeldOwner,
+    pub(super) pool: PoolId,
+    pub(super) shard: ShardId,
+    pub(super) row: &'static Row,
+    pub(super) request: &'a [u8],
+    pub(super) attempts: u8,
 }
 
 impl Engine {
@@ -90,7 +90,7 @@ impl Engine {
         }
     }
 
-    fn carry_out(&mut self, case: Case<'_>, fate: Fate<'_>) {
+    pub(super) fn carry_out(&mut self, case: Case<'_>, fate: Fate<'_>) {
         let snapshot = Arc::clone(self.topology.pool(case.pool));
         let kind = if case.row.is_read() { Kind::Read } else { Kind::Write };
         let past = Past {
@@ -99,9 +99,13 @@ impl Engine {
             scripted: scripted(case.row),
         };
         let (pool, shard) = (snapshot.config.name.as_str(), &*snapshot.shard(case.shard).name);
-        let counters = &self.pools[usize::from(case.pool.0)].counters.shards[usize::from(case.shard.0)];
         let kept = !case.request.is_empty();
-        match verdict(kind, fate, past) {
+        let verdict = verdict(kind, fate, past);
+        if let Some(reply) = self.watched_verdict(&case, verdict, fate) {
+            return self.answer_owner(case.owner, &reply);
+        }
+        let counters = &self.pools[usize::from(case.pool.0)].counters.shards[usize::from(case.shard.0)];
+        match verdict {
             Verdict::SendAgain | Verdict::SendAgainDoubting | Verdict::HoldForPrimary if kept => {
                 let resent =
                     if kind == Kind::Read { &counters.resent_reads } else { &counters.resent_writes };
@@ -149,11 +153,11 @@ impl Engine {
         self.put_back(case, answer, why, false);
     }
 
-    fn put_back(&mut self, case: Case<'_>, answer: Option<&[u8]>, why: Why, rewound: bool) {
+    pub(super) fn put_back(&mut self, case: Case<'_>, answer: Option<&[u8]>, why: Why, rewound: bool) {
         if self.hold_is_full(case.pool) {
             return match answer {
                 // Nothing proves that it was not executed.
-                Some(answer) if matches!(why, Why::Doubted(_)) => {
+                Some(answer) if why.is_doubt() => {
                     let before = self.answered_before(case.owner, case.shard);
                     before.into_iter().for_each(|number| self.pass_answer_on(number));
                     self.answer_owner(case.owner, answer);
@@ -204,6 +208,10 @@ impl Engine {
             return false;
         }
         let Some(request) = self.take_front(id, owner) else { return true };
+        if let Some(Pin::Block(client)) = self.upstreams.get(id).map(|u| u.pin) {
+            self.leave_blocked(client, id);
+            self.wait_for_pin(client);
+        }
         if front.streamed {
             self.streamed_answered(id, front.owner);
         }
@@ -216,7 +224,7 @@ impl Engine {
 
     /// The oldest request of an upstream has been answered, and leaves its queue and its client's road: a
     /// copy of it. `None`, and the upstream is lost, if the reply can't be its own.
-    fn take_front(&mut self, id: UpstreamId, owner: HeldOwner) -> Option<Vec<u8>> {
+    pub(super) fn take_front(&mut self, id: UpstreamId, owner: HeldOwner) -> Option<Vec<u8>> {
         let upstream = self.upstreams.get_mut(id)?;
         let (pool, shard) = (upstream.pool, upstream.shard);
         let length = upstream.expected.front()?.length as usize;
@@ -431,7 +439,9 @@ impl Engine {
     }
 }
 
-/// Scripts and functions: an error of theirs may come after they have written.
+/// Scripts, functions and what modules do: an error of theirs may come after they have written. EXEC may hold
+/// some.
 fn scripted(row: &Row) -> bool {
-    row.group == Group::Scripting
+    matches!(row.group, Group::Scripting | Group::Module)
+        || row.handling == Handling::Transaction(Transaction::Exec)
 }

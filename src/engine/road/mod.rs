@@ -1,10 +1,12 @@
 //! The road of a request: parse → classify → route → reserve → enqueue. This file is that sentence.
 //!
 //! What leaves it: commands that Ketch answers (`answer`), splits (`split`, `gather`), requests that must
-//! wait (`hold`, `release`), large ones that pass through in pieces (`stream`). The way back is `deliver`,
-//! and `judge` for what did not simply get its reply.
+//! wait (`hold`, `release`), large ones that pass through in pieces (`stream`), blocks of commands
+//! (`transaction`), what blocks (`blocking`), and the door to upstreams of a client's own (`pin`). The way back
+//! is `deliver`, and `judge` for what did not simply get its reply.
 
 mod answer;
+mod blocking;
 mod close;
 mod deliver;
 pub(crate) mod error_reply;
@@ -12,14 +14,19 @@ mod gather;
 mod hold;
 mod judge;
 mod large;
+mod learn;
 mod local;
+mod pin;
 mod release;
+mod script;
 mod split;
 mod stream;
+mod transaction;
 
 pub(crate) use error_reply::ErrorReply;
 pub(crate) use gather::{GatherId, Gathers};
 pub(crate) use hold::{HeldOwner, Hold, Why};
+pub(crate) use learn::Unknown;
 
 use super::Engine;
 use super::action::{Action, Party};
@@ -27,9 +34,9 @@ use super::clients::replies::Seq;
 use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause};
 use super::upstreams::{Expected, Lane, Owner};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId, next_random};
-use crate::command::{self, Found, Handling, Row};
+use crate::command::{self, Found, Handling, Row, Transaction};
 use crate::config::{ReadPolicy, Route};
-use crate::resp::{ProtocolError, RequestScanner, Scanned, Span, inline_to_array};
+use crate::resp::{ProtocolError, RequestLimits, RequestScanner, Scanned, Span, inline_to_array};
 use crate::routing;
 use crate::topology::{Gate, HoldReason};
 
@@ -184,10 +191,15 @@ impl Engine {
 
     /// Classify: what is it, and may this client say it?
     fn request(&mut self, id: ClientId, request: &[u8]) -> Flow {
-        let found = command::find(request, &self.args);
-        let Some(client) = self.clients.get_mut(id) else { return Flow::Taken };
-        let (pool, authenticated) = (client.pool, client.authenticated);
-        client.command = if let Found::Row(row) = found { Some(row.id()) } else { None };
+        let Some(client) = self.clients.get(id) else { return Flow::Taken };
+        let (pool, authenticated, in_multi) = (client.pool, client.authenticated, client.in_multi);
+        let found = match command::find(request, &self.args) {
+            Found::Unknown => self.find_learned(pool, request),
+            found => found,
+        };
+        if let Some(client) = self.clients.get_mut(id) {
+            client.command = if let Found::Row(row) = found { Some(row.id()) } else { None };
+        }
         let row = match found {
             Found::Row(row) => row,
             Found::Unknown if is_http(self.args.first().map_or(&[], |a| a.of(request))) => {
@@ -195,7 +207,7 @@ impl Engine {
                 return Flow::Taken;
             }
             _ if !authenticated => return self.refuse(id, ErrorReply::NoAuth),
-            Found::Unknown => return self.unknown(id, request),
+            Found::Unknown => return self.unknown(id, pool, request),
             Found::UnknownSubcommand(container) => {
                 let name = self.args.get(1).map_or(&[][..], |a| a.of(request));
                 return self.refuse(id, ErrorReply::UnknownSubcommand { name, container: container.name });
@@ -208,13 +220,21 @@ impl Engine {
             return self.refuse(id, ErrorReply::NoAuth);
         }
         if !row.arity_fits(self.args.len()) {
-            return self.refuse(id, ErrorReply::Arity { command: row.name });
+            return match row.handling {
+                Handling::Transaction(Transaction::Exec) if in_multi => self.exec_arity(id),
+                _ => self.refuse(id, ErrorReply::Arity { command: row.name }),
+            };
+        }
+        if let Some(script) = row.script {
+            self.note_script(pool, script, request);
         }
         let flow = match row.handling {
+            _ if in_multi => self.queue(id, pool, row, request),
             Handling::Forward => self.forward(id, pool, row, request),
             Handling::Split(split) => self.split(id, pool, row, split, request),
             Handling::EachShard => self.each_shard(id, pool, row, request),
             Handling::Local(local) => self.answer(id, local, request),
+            Handling::Transaction(verb) => self.transaction(id, pool, row, verb, request),
             Handling::Later(why) => self.refuse(id, ErrorReply::Later { command: row.name, why }),
             Handling::Refused(why) => self.refuse(id, ErrorReply::Refused { command: row.name, why }),
         };
@@ -224,7 +244,7 @@ impl Engine {
         flow
     }
 
-    fn unknown(&mut self, id: ClientId, request: &[u8]) -> Flow {
+    fn refuse_unknown(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let name = self.args.first().map_or(&[][..], |a| a.of(request));
         let mut args = Vec::new();
         // As Redis quotes them: each as far as there is room left, the last one in full quotes.
@@ -239,15 +259,18 @@ impl Engine {
 
     /// Route and enqueue a request whose keys must all lie on one shard.
     fn forward(&mut self, id: ClientId, pool: PoolId, row: &'static Row, request: &[u8]) -> Flow {
-        if command::blocks(row, request, &self.args) {
-            let why = "commands that block are not built yet";
-            return self.refuse(id, ErrorReply::Later { command: row.name, why });
-        }
         match self.one_shard(pool, row, request) {
             Ok(shard) => self.forward_to(id, pool, shard, row, request),
-            Err(NoShard::Crossed) => self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) }),
-            Err(NoShard::Pattern) => self.refuse(id, ErrorReply::SortPattern { pool: &self.pool_name(pool) }),
-            Err(NoShard::Keys(text)) => self.refuse(id, ErrorReply::Keys { text: &text }),
+            Err(error) => self.refuse_shard(id, pool, error),
+        }
+    }
+
+    /// Answers a request that has no one shard.
+    fn refuse_shard(&mut self, id: ClientId, pool: PoolId, error: NoShard) -> Flow {
+        match error {
+            NoShard::Crossed => self.refuse(id, ErrorReply::CrossSlot { pool: &self.pool_name(pool) }),
+            NoShard::Pattern => self.refuse(id, ErrorReply::SortPattern { pool: &self.pool_name(pool) }),
+            NoShard::Keys(text) => self.refuse(id, ErrorReply::Keys { text: &text }),
         }
     }
 
@@ -262,6 +285,9 @@ impl Engine {
     ) -> Flow {
         if self.may_not_write(id, row) {
             return self.refuse(id, ErrorReply::ReadOnlyListener { pool: &self.pool_name(pool) });
+        }
+        if command::blocks(row, request, &self.args) {
+            return self.block(id, pool, shard, row, request);
         }
         if self.must_wait_unread(id, pool, shard, row.is_read()) {
             return Flow::NotNow;
@@ -346,6 +372,9 @@ impl Engine {
         if client.held > 0 && self.hold.holds(id, shard) {
             return Err(Why::Behind);
         }
+        if client.watching {
+            return self.choose_watching(id, pool, shard, is_read);
+        }
         let (road, reads) = (client.roads.get(shard), client.reads);
         self.choose_now(road, pool, shard, is_read, reads)
     }
@@ -409,6 +438,9 @@ impl Engine {
         request: &[u8],
         attempts: u8,
     ) {
+        if row.script.is_some() {
+            self.load_scripts(id, row, request);
+        }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let expected = Expected {
             owner: match owner {
@@ -469,12 +501,28 @@ impl Engine {
 
     /// Answers the request at hand with an error of Ketch's own.
     pub(super) fn refuse(&mut self, id: ClientId, error: ErrorReply<'_>) -> Flow {
+        self.spoil_block(id);
         if let Some(seq) = self.reserve(id) {
             self.fail_owner(HeldOwner::Client { client: id, seq }, error);
         }
         Flow::Taken
     }
 }
+
+/// Where the arguments of a whole request lie that was taken from a client before.
+fn request_spans(request: &[u8]) -> Vec<Span> {
+    let mut args = Vec::new();
+    RequestScanner::default().scan(request, &mut args, &UNBOUND);
+    args
+}
+
+/// For requests that were measured when they came.
+const UNBOUND: RequestLimits = RequestLimits {
+    max_request: usize::MAX,
+    max_args: usize::MAX,
+    max_inline: usize::MAX,
+    max_bulk: usize::MAX,
+};
 
 /// A name that only HTTP has at the beginning of a line; Redis hangs up at these two, too.
 fn is_http(name: &[u8]) -> bool {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::HeldOwner;
 use super::error_reply::ErrorReply;
 use super::hold::{Held, Why};
-use crate::base::{ClientId, PoolId, ShardId, Time};
-use crate::command::{self, Row};
+use super::pin::For;
+use crate::base::{ClientId, PoolId, ShardId, Time, UpstreamId};
+use crate::command::{self, Handling, Row, Transaction};
 use crate::engine::Engine;
 use crate::engine::clients::Pause;
 
@@ -162,13 +163,11 @@ impl Engine {
                 blocked.insert(client);
                 continue;
             }
-            let Some(c) = self.clients.get(client) else { continue };
-            let (road, reads) = (c.roads.get(shard), c.reads_behind(own_order, writable));
-            let chosen = self.choose_now(road, pool, shard, row.is_read(), reads);
+            let chosen = self.choose_held(number, writable);
             match self.unless_paused(pool, row, chosen) {
                 Ok(upstream) => {
                     if let Some(held) = self.unhold(number) {
-                        self.enqueue(upstream, held.owner, row, &held.request, held.attempts);
+                        self.put_on(upstream, held.owner, row, &held.request, held.attempts);
                     }
                 }
                 Err(why) => {
@@ -182,6 +181,49 @@ impl Engine {
         }
     }
 
+    /// Which upstream takes a held request that is the first of its client's. Some need one of their own.
+    fn choose_held(&mut self, number: u64, writable: bool) -> Result<UpstreamId, Why> {
+        let Some(held) = self.hold.get(number) else { return Err(Why::Behind) };
+        let (id, pool, shard, row) = (held.owner.client(), held.pool, held.shard, command::row(held.row));
+        let (seq, own_order) = (held.owner.seq(), held.why.is_own_order());
+        let Some(client) = self.clients.get(id) else { return Err(Why::Behind) };
+        if client.session.blocked.as_ref().is_some_and(|blocked| blocked.seq == seq) {
+            return self.pin(id, pool, shard, For::Block);
+        }
+        if row.handling == Handling::Transaction(Transaction::Watch) {
+            return self.pin(id, pool, shard, For::Watch);
+        }
+        if client.watching {
+            return self.choose_watching(id, pool, shard, row.is_read());
+        }
+        let (road, reads) = (client.roads.get(shard), client.reads_behind(own_order, writable));
+        self.choose_now(road, pool, shard, row.is_read(), reads)
+    }
+
+    /// Sends what was held, each in its way.
+    fn put_on(
+        &mut self,
+        upstream: UpstreamId,
+        owner: HeldOwner,
+        row: &'static Row,
+        request: &[u8],
+        attempts: u8,
+    ) {
+        let blocked = self.clients.get(owner.client()).and_then(|c| c.session.blocked.as_ref());
+        match row.handling {
+            _ if blocked.is_some_and(|blocked| blocked.seq == owner.seq()) => {
+                self.start_blocking(upstream, owner, row, request, attempts);
+            }
+            Handling::Transaction(Transaction::Exec) => {
+                self.enqueue_block(upstream, owner, row, request, attempts);
+            }
+            Handling::Transaction(Transaction::Watch) => {
+                self.send_watch(upstream, owner, row, request, attempts);
+            }
+            _ => self.enqueue(upstream, owner, row, request, attempts),
+        }
+    }
+
     /// Requests that were answered must not overtake what went behind them, nor be sent again before it is
     /// known that nothing behind them was executed. Once all of that is settled, the answers are void: true.
     fn begins_anew(&mut self, client: ClientId, shard: ShardId) -> bool {
@@ -189,7 +231,7 @@ impl Engine {
             return false;
         }
         let numbers = self.hold.of_client_and_shard(client, shard);
-        let doubted = |n: &u64| self.hold.get(*n).is_some_and(|h| matches!(h.why, Why::Doubted(_)));
+        let doubted = |n: &u64| self.hold.get(*n).is_some_and(|h| h.why.is_doubt());
         if numbers.iter().any(doubted) {
             return false;
         }
@@ -210,7 +252,7 @@ impl Engine {
     fn expire_one(&mut self, number: u64) {
         let Some(held) = self.hold.get(number) else { return };
         let (client, shard) = (held.owner.client(), held.shard);
-        if matches!(held.why, Why::Doubted(_)) {
+        if held.why.is_doubt() {
             // Nothing proves that it was not executed.
             let pool = held.pool;
             self.pass_doubted_on(number);

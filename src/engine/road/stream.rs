@@ -34,6 +34,7 @@ impl Engine {
         let (pool, route, authenticated) = (client.pool, client.route, client.authenticated);
         let Found::Row(row) = command::find(bytes, &self.args) else { return false };
         let streams = authenticated
+            && !client.in_multi
             && row.handling == Handling::Forward
             && row.arity_fits(pending.args)
             && (row.is_read() || route != Route::Replica)

@@ -1,7 +1,7 @@
 //! An upstream's queue of requests that wait for their reply, oldest first. Redis answers in order, so
 //! a reply belongs to the front; nothing leaves from the middle.
 
-use crate::base::ClientId;
+use crate::base::{ClientId, UpstreamId};
 use crate::command::RowId;
 use crate::engine::clients::replies::Seq;
 use crate::engine::road::GatherId;
@@ -33,6 +33,22 @@ pub(crate) enum Step {
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,
+    /// CLIENT ID, of a pinned upstream: by it the node can be asked to unblock it.
+    ClientId,
+    /// The answer to MULTI, or to a command of a block, before the one to EXEC.
+    Queued,
+    /// UNWATCH, before a pinned upstream is another client's.
+    Unwatch,
+    /// XINFO STREAM, for the last id of a stream that a client is to block on.
+    LastId,
+    /// CLIENT UNBLOCK for another upstream.
+    Unblock(UpstreamId),
+    /// What a command answers that blocks on a deposed node: its client may not see it as it is.
+    Popped,
+    /// SCRIPT LOAD, in front of a request that runs the script.
+    ScriptLoad,
+    /// SCRIPT EXISTS, after a NOSCRIPT.
+    ScriptExists,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

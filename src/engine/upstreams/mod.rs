@@ -19,6 +19,7 @@ use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
 use crate::engine::buffers::BufferPool;
 use crate::engine::counters::UpstreamCounters;
 use crate::engine::profile::Profile;
+use crate::engine::scripts::Loaded;
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
 pub(crate) use replay::Replay;
@@ -31,6 +32,30 @@ pub(crate) enum Lane {
     Shared,
     /// One streamed request at a time.
     Bulk,
+    /// One client at a time has it for itself.
+    Pinned,
+    /// Asks a deposed node to unblock what blocks there, and nothing else.
+    Asker,
+}
+
+impl Lane {
+    /// Whether `max_upstreams` counts it. Pinned ones have a bound of their own, `max_pinned`.
+    pub(crate) fn is_counted(self) -> bool {
+        matches!(self, Lane::Shared | Lane::Bulk)
+    }
+}
+
+/// Who has a pinned upstream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pin {
+    /// Nobody: it is clean, and in stock once it is ready.
+    Nobody,
+    /// A client that watches keys on it.
+    Watch(ClientId),
+    /// A client whose command blocks on it.
+    Block(ClientId),
+    /// Nobody yet: what its last client left there is being answered and undone.
+    Cleaning,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +88,12 @@ pub(crate) struct Upstream {
     pub(crate) shard: ShardId,
     pub(crate) node: NodeId,
     pub(crate) lane: Lane,
+    /// Of the pinned lane.
+    pub(crate) pin: Pin,
+    /// What the node calls this connection, if it told.
+    pub(crate) node_client: Option<u64>,
+    /// What the node answered first to a command of the block at hand that it did not queue.
+    pub(crate) refusal: Option<Box<[u8]>>,
     pub(crate) profile: Profile,
     pub(crate) state: State,
     pub(crate) out: Replay,
@@ -90,6 +121,8 @@ pub(crate) struct Upstream {
     pub(crate) uploading: bool,
     /// The client that streams to it and waits for room.
     pub(crate) feeder: Option<ClientId>,
+    /// Scripts that were loaded on it.
+    pub(crate) scripts: Loaded,
     pub(crate) dirty: bool,
     pub(crate) reading: bool,
     pub(crate) counters: UpstreamCounters,
@@ -110,6 +143,9 @@ impl Upstream {
             shard,
             node,
             lane,
+            pin: Pin::Nobody,
+            node_client: None,
+            refusal: None,
             profile,
             state: State::Connecting,
             out: Replay::default(),
@@ -128,6 +164,7 @@ impl Upstream {
             ask_role_at: None,
             uploading: false,
             feeder: None,
+            scripts: Loaded::default(),
             dirty: false,
             reading: true,
             counters,

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ketch::internals::resp::{ReplyScan, ReplyScanner, Value, command};
 
+use ketch::internals::topology::Digest;
+
 use super::setup::Chance;
 
 /// What became of a write with a number of its own, over all nodes and clients.
@@ -45,6 +47,8 @@ pub(crate) enum Ask {
     Mset(Vec<(String, u64)>),
     Del(Vec<String>),
     Eval(String, u64, &'static str),
+    /// The script of this body, by its digest.
+    Evalsha(String, u64, &'static str),
     Exists(Vec<String>),
     Incr(String),
     Dbsize,
@@ -73,6 +77,8 @@ pub(crate) struct Model {
     /// Writes that a read before them has seen: right only if their outcome is unknown, for then the
     /// read was lost with them and sent again alone.
     seen_early: Vec<u64>,
+    /// Bodies of scripts that it sent, with the numbers of the requests: they are known from then on.
+    bodies: Vec<(&'static str, u64)>,
 }
 
 /// Values of keys that are only read.
@@ -112,6 +118,7 @@ impl Model {
             scanned: 0,
             answered: 0,
             seen_early: Vec::new(),
+            bodies: Vec::new(),
         }
     }
 
@@ -135,7 +142,7 @@ impl Model {
             *next_id += 1;
             *next_id
         };
-        let ask = match chance.below(24) {
+        let ask = match chance.below(26) {
             0..=6 => Ask::Get(self.key(chance)),
             7..=12 => Ask::Set(self.key(chance), id()),
             13 | 14 => Ask::Mget(self.keys(chance)),
@@ -152,7 +159,8 @@ impl Model {
             20 if large => Ask::Get(format!("big{}", chance.below(BIG.len()))),
             20 => Ask::Dbsize,
             21 => Ask::Ping,
-            22 => Ask::Echo(format!("e{}", chance.below(1000))),
+            22 | 23 => Ask::Evalsha(self.key(chance), id(), "set"),
+            24 => Ask::Echo(format!("e{}", chance.below(1000))),
             _ => Ask::Eval(self.key(chance), id(), ["set", "set", "fail", "forge"][chance.below(4)]),
         };
         let padding = match chance.below(40) {
@@ -199,6 +207,12 @@ impl Model {
             }
             Ask::Eval(key, id, body) => {
                 [b"EVAL", body.as_bytes(), b"1", key.as_bytes(), &value(*id, 0)].iter().for_each(|w| say(w));
+                self.wrote(key, seq, Some(value(*id, 0)));
+                self.bodies.push((body, *id));
+            }
+            Ask::Evalsha(key, id, body) => {
+                let digest = Digest::of(body.as_bytes()).hex();
+                [b"EVALSHA", &digest[..], b"1", key.as_bytes(), &value(*id, 0)].iter().for_each(|w| say(w));
                 self.wrote(key, seq, Some(value(*id, 0)));
             }
             Ask::Incr(key) => {
@@ -270,12 +284,26 @@ impl Model {
     fn error(&self, ask: &Ask, text: &str, large: bool, promises: Promises) -> Result<Fate, String> {
         let write = matches!(
             ask,
-            Ask::Set(..) | Ask::Append(..) | Ask::Mset(_) | Ask::Del(_) | Ask::Eval(..) | Ask::Incr(_)
+            Ask::Set(..)
+                | Ask::Append(..)
+                | Ask::Mset(_)
+                | Ask::Del(_)
+                | Ask::Eval(..)
+                | Ask::Evalsha(..)
+                | Ask::Incr(_)
         );
         let code = text.split(' ').next().unwrap_or_default();
         match (ask, code) {
-            (Ask::Eval(_, _, "fail"), "ERR") => return Ok(Fate::Done),
+            (Ask::Eval(_, _, "fail"), "ERR") | (Ask::Eval(_, _, "deny"), "NOSCRIPT") => {
+                return Ok(Fate::Done);
+            }
             (Ask::Eval(_, _, "forge"), "READONLY") => return Ok(Fate::Unknown),
+            // A script that nobody sent; or, where nodes fail, one that was executed behind by a later write.
+            (Ask::Evalsha(_, id, body), "NOSCRIPT")
+                if !promises.calm || !self.bodies.iter().any(|(sent, at)| sent == body && at < id) =>
+            {
+                return Ok(Fate::NotDone);
+            }
             _ if promises.calm => return Err("an error where nothing fails".into()),
             // Taken at its word, it may have waited to be sent again.
             (Ask::Eval(_, _, "forge"), "SHARDDOWN") => return Ok(Fate::Unknown),
@@ -297,7 +325,10 @@ impl Model {
     fn settle(&mut self, seq: u64, ask: &Ask, fate: Fate, ledger: &mut Ledger) {
         let (keys, ids): (Vec<&String>, Vec<u64>) = match ask {
             Ask::Eval(key, _, "forge") => (vec![key], vec![]),
-            Ask::Set(key, id) | Ask::Append(key, id) | Ask::Eval(key, id, _) => (vec![key], vec![*id]),
+            Ask::Evalsha(key, _, "deny") => (vec![key], vec![]),
+            Ask::Set(key, id) | Ask::Append(key, id) | Ask::Eval(key, id, _) | Ask::Evalsha(key, id, _) => {
+                (vec![key], vec![*id])
+            }
             Ask::Mset(pairs) => (pairs.iter().map(|p| &p.0).collect(), pairs.iter().map(|p| p.1).collect()),
             Ask::Del(keys) => (keys.iter().collect(), vec![]),
             _ => return,
@@ -321,7 +352,9 @@ impl Model {
                 wrong(elements.len() != keys.len())?;
                 keys.iter().zip(elements).try_for_each(|(key, e)| self.read(seq, key, e, promises))
             }
-            Ask::Set(..) | Ask::Mset(_) | Ask::Eval(..) => wrong(reply.text() != Some("OK")),
+            Ask::Set(..) | Ask::Mset(_) | Ask::Eval(..) | Ask::Evalsha(..) => {
+                wrong(reply.text() != Some("OK"))
+            }
             Ask::Append(..) => wrong(number()? < 3),
             Ask::Del(keys) | Ask::Exists(keys) => wrong(!(0..=keys.len() as i64).contains(&number()?)),
             Ask::Incr(key) => {

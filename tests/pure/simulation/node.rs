@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use ketch::internals::resp::{
     RequestLimits, RequestScanner, Scanned, Span, array, bulk, command, error, integer, nil_bulk, simple,
 };
+use ketch::internals::topology::Digest;
 
 pub(crate) type Request = Vec<Vec<u8>>;
 
@@ -60,6 +61,8 @@ pub(crate) struct Node {
     pub(crate) master: bool,
     pub(crate) mood: Mood,
     pub(crate) data: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Bodies of scripts by their digests.
+    pub(crate) scripts: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// What a node did with a request.
@@ -74,6 +77,7 @@ pub(crate) struct Done {
 }
 
 pub(crate) const READONLY: &str = "READONLY You can't write against a read only replica.";
+const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Node {
@@ -89,6 +93,7 @@ impl Node {
             "AUTH" | "SELECT" if self.mood == Mood::Strict => error(out, b"ERR not allowed"),
             "AUTH" | "SELECT" => simple(out, "OK"),
             "CLIENT" => error(out, b"ERR unknown subcommand 'NO-EVICT'. Try CLIENT HELP."),
+            "SCRIPT" if self.mood != Mood::Loading => self.script(&request[1..], out),
             _ if self.mood == Mood::Loading => {
                 done.refused = true;
                 error(out, LOADING.as_bytes());
@@ -97,6 +102,13 @@ impl Node {
                 done.refused = true;
                 error(out, READONLY.as_bytes());
             }
+            "EVALSHA" => match self.scripts.get(&request[1]).cloned() {
+                Some(body) => done.changed = self.run(&body, &request[3..], out),
+                None => {
+                    done.refused = true;
+                    error(out, NOSCRIPT.as_bytes());
+                }
+            },
             _ => done.changed = self.data(&name, &request[1..], out),
         }
         done
@@ -113,6 +125,33 @@ impl Node {
         integer(out, 7000);
         bulk(out, b"connected");
         integer(out, 1);
+    }
+
+    fn script(&mut self, args: &[Vec<u8>], out: &mut Vec<u8>) {
+        if args[0].eq_ignore_ascii_case(b"LOAD") {
+            bulk(out, &self.keep(&args[1]));
+        } else {
+            array(out, 1);
+            integer(out, i64::from(self.scripts.contains_key(&args[1])));
+        }
+    }
+
+    fn keep(&mut self, body: &[u8]) -> Vec<u8> {
+        let digest = Digest::of(body).hex().to_vec();
+        self.scripts.insert(digest.clone(), body.to_vec());
+        digest
+    }
+
+    /// Sets the key; some bodies then lie.
+    fn run(&mut self, body: &[u8], args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
+        self.data.insert(args[0].clone(), args[1].clone());
+        match body {
+            b"forge" => error(out, READONLY.as_bytes()),
+            b"fail" => error(out, b"ERR the script failed after it wrote"),
+            b"deny" => error(out, NOSCRIPT.as_bytes()),
+            _ => simple(out, "OK"),
+        }
+        vec![args[0].clone()]
     }
 
     fn data(&mut self, name: &str, args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
@@ -154,15 +193,10 @@ impl Node {
                 integer(out, number);
                 return vec![args[0].clone()];
             }
-            // EVAL body 1 key value: sets the key; some bodies then lie.
+            // EVAL body 1 key value
             "EVAL" => {
-                self.data.insert(args[2].clone(), args[3].clone());
-                match &args[0][..] {
-                    b"forge" => error(out, READONLY.as_bytes()),
-                    b"fail" => error(out, b"ERR the script failed after it wrote"),
-                    _ => simple(out, "OK"),
-                }
-                return vec![args[2].clone()];
+                self.keep(&args[0]);
+                return self.run(&args[0], &args[2..], out);
             }
             other => panic!("a node was asked {other}"),
         }
@@ -178,10 +212,10 @@ impl Node {
 }
 
 pub(crate) fn is_write(name: &str) -> bool {
-    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL")
+    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA")
 }
 
 /// The engine's own questions.
 pub(crate) fn is_own(name: &str) -> bool {
-    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT")
+    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "SCRIPT")
 }

@@ -250,6 +250,10 @@ fn fault(world: &mut World, weather: Weather) {
 
 fn set_mood(world: &mut World, node: usize, mood: Mood) {
     world.nodes[node].mood = mood;
+    if matches!(mood, Mood::Down | Mood::Strict) {
+        // One that was started again, or whose scripts somebody flushed.
+        world.nodes[node].scripts.clear();
+    }
     if mood != Mood::Down {
         return;
     }

@@ -13,41 +13,41 @@ use super::random::{come_to_rest, deliver_all, deliver_nodes};
 use super::setup::Plan;
 use super::world::World;
 
-const CALM: Promises = Promises { calm: true, strict: true };
-const ROUGH: Promises = Promises { calm: false, strict: true };
+pub(crate) const CALM: Promises = Promises { calm: true, strict: true };
+pub(crate) const ROUGH: Promises = Promises { calm: false, strict: true };
 
 /// A world whose connections are made.
-fn ready(plan: Plan, promises: Promises) -> World {
+pub(crate) fn ready(plan: Plan, promises: Promises) -> World {
     let mut world = World::new(1, plan, promises);
     world.kernel = 1 << 20;
     turns(&mut world, 5);
     world
 }
 
-fn turns(world: &mut World, n: usize) {
+pub(crate) fn turns(world: &mut World, n: usize) {
     for _ in 0..n {
         world.turn(0, |world| deliver_all(world, 0));
         world.now = world.now + Duration::from_millis(1);
     }
 }
 
-fn client(world: &mut World) -> ClientId {
+pub(crate) fn client(world: &mut World) -> ClientId {
     let mut id = None;
     world.turn(0, |world| id = Some(world.connect_client(0)));
     id.unwrap()
 }
 
 /// A client says these, and Ketch reads them.
-fn say(world: &mut World, id: ClientId, asks: Vec<Ask>) {
+pub(crate) fn say(world: &mut World, id: ClientId, asks: Vec<Ask>) {
     asks.into_iter().for_each(|ask| world.say(0, id, ask, 10));
     world.turn(0, |world| world.deliver_client(0, id, usize::MAX));
 }
 
-fn owed(world: &World, id: ClientId) -> usize {
+pub(crate) fn owed(world: &World, id: ClientId) -> usize {
     world.sites[0].clients[&id].model.owed.len()
 }
 
-fn to_node(world: &World, node: usize) -> UpstreamId {
+pub(crate) fn to_node(world: &World, node: usize) -> UpstreamId {
     let mut ends = world.sites[0].upstreams.iter().filter(|(_, end)| end.node == node);
     *ends.next().expect("there is an upstream").0
 }

@@ -489,5 +489,5 @@ fn new_node(node: &ketch::internals::topology::Node, pool: &Pool) -> Node {
         }
     }
     let master = pool.shards[shard].primary == Some(node.id);
-    Node { shard, master, mood: Mood::Well, data }
+    Node { shard, master, mood: Mood::Well, data, scripts: BTreeMap::new() }
 }

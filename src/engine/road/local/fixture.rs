@@ -186,6 +186,7 @@ fn pool(config: PoolConfig) -> Pool {
         shards: vec![shard(0, "a", 1, Gate::Open), shard(1, "b", 3, moving)],
         nodes: vec![node(1, 0, Role::Primary), node(2, 0, Role::Replica), node(3, 1, Role::Primary)],
         facts: Arc::default(),
+        learned: Arc::default(),
         hold: Duration::from_secs(15),
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn help<'a>(args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
     let group = String::from_utf8_lossy(args.get(0)).to_uppercase();
     let mut lines = vec![format!("{group} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
     let rows = find_name(args.get(0)).into_iter().flat_map(subcommands);
-    for row in rows.filter(|row| matches!(row.handling, Handling::Local(_))) {
+    for row in rows.filter(|row| !matches!(row.handling, Handling::Later(_) | Handling::Refused(_))) {
         let name = row.name.split('|').next_back().unwrap_or_default();
         lines.push(name.to_uppercase());
         lines.push(format!("{INDENT}{}", row.summary));

@@ -34,7 +34,8 @@ def redis_suite():
     It is made once for each way to patch, so that several runs at a time do not disturb each other."""
     archive = _redis_archive()
     version = re.search(r"redis_(.*)\.orig", archive.name).group(1)
-    patched_by = hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest()[:8]
+    patch = [pathlib.Path(__file__).read_bytes(), (HERE / "patch.tcl").read_bytes()]
+    patched_by = hashlib.sha256(b"".join(patch)).hexdigest()[:8]
     suite = CACHE / f"suite-{version}-{patched_by}"
     if not suite.exists():
         unpacked = pathlib.Path(tempfile.mkdtemp(dir=CACHE))
@@ -96,10 +97,11 @@ def _patch(suite):
     """Has the copy source patch.tcl after its helpers, and say which test it begins."""
     helper = suite / "tests" / "test_helper.tcl"
     text = helper.read_text()
-    text = _replace(text, "if {$::client} {\n", f"source {{{HERE / 'patch.tcl'}}}\nif {{$::client}} {{\n")
+    text = _replace(text, "if {$::client} {\n", "source tests/support/patch.tcl\nif {$::client} {\n")
     begins = 'set ::active_clients_task($fd) "(IN PROGRESS) $data"'
     text = _replace(text, begins, f'puts "\\[testing\\]: $data"\n        {begins}')
     helper.write_text(text)
+    shutil.copy(HERE / "patch.tcl", suite / "tests" / "support")
     # A few tests call these by this path.
     (suite / "src").mkdir()
     for program in ("redis-cli", "redis-benchmark"):

@@ -137,6 +137,8 @@ proc ::redis::__dispatch__raw__ {id method argv} {
     if {[::compat::may_go_around $id] && [::compat::goes_around $words]} {
         return [::compat::take_around $id $words]
     }
+    if {[string equal -nocase $method ping] && [llength $argv] == 0
+        && [::compat::may_go_around $id] && !$::redis::deferred($id)} { ::compat::refuse_if_busy }
     if {[::compat::is_owed_from_around $id $method]} {
         return [::compat::read_from_around $id]
     }
@@ -152,6 +154,11 @@ proc compat::may_go_around {id} {
     variable nodes
     variable in_multi
     return [expr {$nodes ne "" && $::redis::blocking($id) && ![info exists in_multi($id)]}]
+}
+
+# Tests of scripts that run too long say PING to see whether a node is busy. Ketch answers PING by itself.
+proc compat::refuse_if_busy {} {
+    if {[catch {around 0 0 ping} reply] && [string match BUSY* $reply]} { return -code error $reply }
 }
 
 proc compat::take_around {id words} {
@@ -265,13 +272,18 @@ proc compat::reconnect {id method} {
 
 # ---- after a test that failed -------------------------------------------------------------------
 
-# It may have left its connection in a transaction, in another protocol, with replies that nobody read: the
-# next test shall not fail for that.
+# It may have left its connection in a transaction, in another protocol, with replies that nobody read, or a
+# node with a script that runs for ever: the next test shall not fail for that.
 rename test compat_test
 proc test {args} {
     set failed $::num_failed
     uplevel 1 [list compat_test {*}$args]
-    if {$::num_failed > $failed && [llength $::servers] > 0} { catch {reconnect} }
+    if {$::num_failed == $failed || [llength $::servers] == 0} return
+    if {$::compat::nodes ne ""} {
+        catch {::compat::around 0 0 {script kill}}
+        catch {::compat::around 0 0 {function kill}}
+    }
+    catch {reconnect}
 }
 
 # ---- between units ------------------------------------------------------------------------------

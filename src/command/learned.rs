@@ -173,6 +173,7 @@ fn draft(name: &str, described: &Described, subcommands: usize, words: &mut Word
     let keys: Vec<KeySpec> = described.keys.iter().map(|spec| words.spec(spec)).collect::<Option<_>>()?;
     let (request, reply) = policies(&described.tips);
     let row = Row {
+        primary_only: false,
         name,
         arity: described.arity,
         flags,
@@ -201,9 +202,15 @@ fn draft(name: &str, described: &Described, subcommands: usize, words: &mut Word
 /// A command of the table that was renamed on the node goes as it would by its own name; but what needs
 /// more than being forwarded, its own name must be used for.
 fn another_name(name: &'static str, known: &Row, subcommands: usize) -> Draft {
-    let forwarded = matches!(known.handling, Handling::Forward | Handling::Split(_) | Handling::EachShard);
-    // The keys that its patterns name are looked for by the command's name.
-    let forwarded = forwarded && known.finder != Finder::SortOptions && known.script.is_none();
+    let forwarded = matches!(
+        known.handling,
+        Handling::Forward | Handling::Split(_) | Handling::EachShard | Handling::Scan
+    );
+    // What blocks, and the keys that patterns name, are looked for by the command's own name.
+    let forwarded = forwarded
+        && !known.flags.contains(Flags::BLOCKING)
+        && known.finder != Finder::SortOptions
+        && known.script.is_none();
     let handling = if forwarded { known.handling } else { Handling::Refused(ANOTHER_NAME) };
     let subcommands = subcommands as u16;
     let row = Row { name, handling, subcommands, parent: None, keys: &[], ..*known };

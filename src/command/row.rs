@@ -18,6 +18,8 @@ pub struct Row {
     pub request: RequestPolicy,
     pub reply: ReplyPolicy,
     pub handling: Handling,
+    /// A read that only the primary can serve: what it tells, or goes on from, is that node's own.
+    pub(in crate::command) primary_only: bool,
     /// Redis's command tips, as `COMMAND INFO` prints them; `request` and `reply` are read from them.
     pub tips: &'static [&'static str],
     /// Which servers have it.
@@ -52,6 +54,12 @@ impl Row {
     #[inline]
     pub fn is_read(&self) -> bool {
         self.flags.contains(Flags::READONLY)
+    }
+
+    /// A read that any node of its shard may serve.
+    #[inline]
+    pub fn any_node(&self) -> bool {
+        self.is_read() && !self.primary_only
     }
 
     /// The argument index of the key, where there is exactly one key at a fixed place and nothing
@@ -324,6 +332,12 @@ pub enum Handling {
     Split(Split),
     /// To every shard's primary; the replies are put together by the reply policy.
     EachShard,
+    /// A page of a scan, over the shards or of one key: with a cursor of Ketch's own.
+    Scan,
+    /// One key of all shards.
+    RandomKey,
+    /// How many replicas have a client's writes: asked by Ketch, for connections are shared.
+    Wait,
     /// Answered by Ketch itself.
     Local(Local),
     /// Begins, ends or watches for a block of commands.

@@ -82,6 +82,7 @@ impl Engine {
         self.check()?;
         must(self.hold.is_empty(), || format!("{} requests are held", self.hold.len()))?;
         must(self.gathers.len() == 0, || format!("{} gathers are left", self.gathers.len()))?;
+        must(self.waits.is_empty(), || "clients wait for replicas".into())?;
         must(self.inquiries.len() == 0, || "workers owe answers".into())?;
         must(self.waiting_streams.is_empty() && self.streams.is_empty(), || "streams wait".into())?;
         must(!self.unknown.is_waited_for(), || "clients wait for a name".into())?;
@@ -185,6 +186,9 @@ impl Engine {
         }
         for gather in self.gathers.iter() {
             owe(gather.client, gather.seq);
+        }
+        for waiter in self.waits.iter() {
+            owe(waiter.client, waiter.seq);
         }
         for open in self.inquiries.iter() {
             owe(open.client, open.seq);

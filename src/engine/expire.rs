@@ -30,6 +30,7 @@ impl Engine {
         }
         self.expire_pins();
         self.retry_links();
+        self.expire_waits();
         if self.unknown.until().is_some_and(|at| at <= self.now) {
             self.look_names_up_again();
         }
@@ -129,6 +130,7 @@ impl Engine {
         upstreams
             .chain(self.next_held_expiry())
             .chain(self.next_retry())
+            .chain(self.next_wait())
             .chain(sweep)
             .chain(idle)
             .chain(asked)

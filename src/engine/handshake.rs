@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::Engine;
 use super::action::{Action, CloseReason};
 use super::links::PRIMARY_RETRY;
+use super::road::Tag;
 use super::upstreams::{Expected, Lane, Owner, State, Step};
-use crate::base::{ShardId, UpstreamId};
+use crate::base::{ShardId, UpstreamId, next_random};
 use crate::command::RowId;
 use crate::failover::role_of;
 use crate::resp::{self, Protocol, Value};
@@ -51,6 +52,7 @@ impl Engine {
             self.ask(id, Step::Select, &["SELECT", &profile.db.to_string()]);
         }
         self.ask(id, Step::NoEvict, &["CLIENT", "NO-EVICT", "ON"]);
+        self.ask(id, Step::RunId, &["INFO", "server"]);
         if lane == Lane::Pinned {
             self.ask(id, Step::ClientId, &["CLIENT", "ID"]);
         }
@@ -81,6 +83,8 @@ impl Engine {
         let failed = reply.first() == Some(&b'-');
         match step {
             Step::NoEvict => {}
+            Step::Offset(question) => self.offset_seen(id, question, reply),
+            Step::RunId => self.run_id_seen(id, reply),
             Step::Unwatch if !failed => {}
             // Whoever runs it will hear that it is not there.
             Step::ScriptLoad if failed => {
@@ -105,6 +109,24 @@ impl Engine {
             Step::LastId => self.last_id_seen(id, reply),
             Step::Unblock(target) => self.unblock_answered(target, reply),
             Step::Popped => self.popped(id, reply),
+        }
+    }
+
+    /// Which process answers on this connection. One that does not tell is another one on each connection:
+    /// a scan that goes on by a connection made since begins the shard anew.
+    fn run_id_seen(&mut self, id: UpstreamId, reply: &[u8]) {
+        let random = next_random(&mut self.random);
+        let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        let tag = Tag::of_info(reply).unwrap_or(Tag::new(random));
+        upstream.tag = tag;
+        let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
+        let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
+        let before = core::mem::replace(&mut link.process, tag);
+        if before != tag
+            && before != Tag::default()
+            && self.topology.pool(pool).shard(shard).primary == Some(node)
+        {
+            self.doubt_writes(pool, shard);
         }
     }
 

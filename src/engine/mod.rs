@@ -54,7 +54,7 @@ use links::PoolState;
 use pauses::Pauses;
 use profile::Profile;
 use questions::Inquiries;
-use road::{Gathers, Hold, Unknown};
+use road::{Gathers, Hold, Unknown, Waits};
 use slab::Slab;
 use upstreams::Upstream;
 
@@ -94,6 +94,7 @@ pub struct Engine {
     connected: Vec<Gauge>,
     gathers: Gathers,
     hold: Hold,
+    waits: Waits,
     pauses: Pauses,
     inquiries: Inquiries,
     /// Names of commands that nobody knows yet.
@@ -153,6 +154,7 @@ impl Engine {
             connected,
             gathers: Gathers::new(),
             hold: Hold::default(),
+            waits: Waits::default(),
             pauses: Pauses::default(),
             inquiries: Inquiries::default(),
             unknown: Unknown::default(),
@@ -219,6 +221,7 @@ impl Engine {
             output: Default::default(),
             input: Default::default(),
             roads: Default::default(),
+            writes: Default::default(),
             partial: None,
             stream: None,
             session: Box::new(session),
@@ -310,6 +313,7 @@ impl Engine {
                 break;
             }
         }
+        self.begin_waits();
         self.count_paused();
         self.next_due = self.due();
     }

@@ -270,6 +270,27 @@ fn texts_are_kept_up_to_script_cache_and_the_oldest_goes() {
 }
 
 #[test]
+fn scripts_run_in_transactions_on_nodes_that_never_saw_them() {
+    let stage = Stage::shards(2);
+    let keys = stage.key_each();
+    let mut client = stage.client();
+    client.ask(&["EVAL", SET, "1", &keys[0], "x"]).unwrap();
+    let multi = |words: &str| vec![words.to_owned()];
+    for key in &keys {
+        let block =
+            [multi("MULTI"), evalsha(SET, key, "1"), set(key, "2"), evalsha(SET, key, "3"), multi("EXEC")];
+        let replies = client.pipeline(&block).unwrap();
+        let runs = i64::from(*key == keys[0]);
+        let [first, second] = [1, 2].map(|n| Value::Integer(runs + n));
+        assert_eq!(replies[4], Value::Array(vec![first, ok(), second]), "{key}");
+        let watch = ["WATCH", key];
+        assert_eq!(client.ask(&watch).unwrap(), ok());
+        assert!(!client.ask(&evalsha(SET, key, "4")).unwrap().is_error());
+        assert_eq!(client.ask(&["UNWATCH"]).unwrap(), ok());
+    }
+}
+
+#[test]
 fn without_keys_a_script_runs_on_the_first_shard() {
     let stage = Stage::shards(3);
     let mut client = stage.client();

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is a test: a world that is not as thought has failed")]
 
+mod connection;
 mod letters;
 mod model;
 mod node;

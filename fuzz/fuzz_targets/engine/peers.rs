@@ -167,6 +167,13 @@ const WORDS: &[&[&str]] = &[
     &["UNLINK", "a"],
     &["TOUCH", "a", "b"],
     &["GETRANGE", "a", "0", "70000"],
+    &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"],
+    &["CLIENT", "PAUSE", "700"],
+    &["CLIENT", "PAUSE", "900", "WRITE"],
+    &["CLIENT", "UNPAUSE"],
+    &["CLIENT", "REPLY", "OFF"],
+    &["CLIENT", "REPLY", "SKIP"],
+    &["CLIENT", "REPLY", "ON"],
 ];
 
 /// A request as a client sends it; the last kinds are too large to be kept.

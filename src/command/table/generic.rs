@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         .doc("1.0.0", "O(N) for N keys in the database", "Lists every key whose name fits a pattern.")
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
         .categories_are(&["@dangerous", "@keyspace"])
-        .later(WHOLE_POOL),
+        .each_shard(),
     row(
         "migrate",
         -6,
@@ -60,11 +60,12 @@ pub(super) const ROWS: &[Row] = &[
     )
     .tips(&["nondeterministic_output"])
     .found_by(Finder::MigrateOptions)
-    .categories_are(&["@dangerous", "@keyspace"])
-    .refused(MIGRATE),
-    row("move", 3, &[WRITE, FAST], &[at(1, RW.access().update())])
-        .doc("1.0.0", "O(1)", "Puts a key into another numbered database.")
-        .later(OTHER_DATABASE),
+    .categories_are(&["@dangerous", "@keyspace"]),
+    row("move", 3, &[WRITE, FAST], &[at(1, RW.access().update())]).doc(
+        "1.0.0",
+        "O(1)",
+        "Puts a key into another numbered database.",
+    ),
     row("object", -2, &[], &[]).doc(
         "2.2.3",
         "that of the subcommand",
@@ -75,11 +76,13 @@ pub(super) const ROWS: &[Row] = &[
         .tips(&["nondeterministic_output"]),
     row("object|freq", 3, &[READONLY], &[at(2, RO)])
         .doc("4.0.0", "O(1)", "Tells how often a key is used, as the logarithmic counter of LFU eviction.")
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .on_primary(),
     row("object|help", 2, &[LOADING, STALE], &[]).doc("6.2.0", "O(1)", "Explains the subcommands of OBJECT."),
     row("object|idletime", 3, &[READONLY], &[at(2, RO)])
         .doc("2.2.3", "O(1)", "Tells for how many seconds a key was not used.")
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .on_primary(),
     row("object|refcount", 3, &[READONLY], &[at(2, RO)])
         .doc("2.2.3", "O(1)", "Tells how many references there are to a value.")
         .tips(&["nondeterministic_output"]),
@@ -109,7 +112,7 @@ pub(super) const ROWS: &[Row] = &[
     row("randomkey", 1, &[READONLY], &[])
         .doc("1.0.0", "O(1)", "Picks a key of the database at random.")
         .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"])
-        .later(WHOLE_POOL),
+        .random_key(),
     row("rename", 3, &[WRITE], &[at(1, RW.access().delete()), at(2, OW.update())]).doc(
         "1.0.0",
         "O(1)",
@@ -134,7 +137,7 @@ pub(super) const ROWS: &[Row] = &[
             "Walks over the keys of the database, some at each call.",
         )
         .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
-        .later(WHOLE_POOL),
+        .scan(),
     row(
         "sort",
         -2,
@@ -158,7 +161,8 @@ pub(super) const ROWS: &[Row] = &[
     row("touch", -2, &[READONLY, FAST], &[range(1, -1, 1, RO)])
         .doc("3.2.1", "O(N) for N keys", "Marks keys as used just now, and counts those that exist.")
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
-        .split(Split::Touch),
+        .split(Split::Touch)
+        .on_primary(),
     row("ttl", 2, &[READONLY, FAST], &[at(1, RO.access())])
         .doc("1.0.0", "O(1)", "Tells a key's time to live, in seconds.")
         .tips(&["nondeterministic_output"]),
@@ -179,7 +183,7 @@ pub(super) const ROWS: &[Row] = &[
         .doc("3.0.0", "O(1)", "Waits until enough replicas have the writes that this connection made.")
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
         .categories_are(&["@connection"])
-        .later(WAITING),
+        .waits(),
     row("waitaof", 4, &[BLOCKING], &[])
         .doc(
             "7.2.0",

@@ -104,7 +104,8 @@ pub(super) const ROWS: &[Row] = &[
             "O(1) a call, O(N) for all N fields",
             "Walks over the fields of a hash, some at each call.",
         )
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .scan(),
     row("hset", -4, &[WRITE, DENYOOM, FAST], &[at(1, RW.update())]).doc(
         "2.0.0",
         "O(1) for each field",

@@ -25,5 +25,6 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("pfselftest", 1, &[ADMIN], &[])
         .doc("2.8.9", "", "Tests the server's own HyperLogLog code.")
-        .later(ONE_SERVER),
+        .each_shard()
+        .joined_by(ReplyPolicy::AllSucceeded),
 ];

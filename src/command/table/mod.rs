@@ -146,7 +146,7 @@ mod tests {
         let keyless =
             |row: &Row| row.keys.is_empty() && row.handling == Handling::Forward && !row.has_subcommands();
         let functions = ["function|dump", "function|list", "function|stats", "script|show"];
-        let help = ["object|help", "xgroup|help", "xinfo|help", "memory|help"];
+        let help = ["object|help", "xgroup|help", "xinfo|help", "memory|help", "module|list"];
         assert!(named(keyless).iter().all(|name| functions.contains(name) || help.contains(name)));
         let optional = |row: &Row| row.flags.contains(Flags::NO_MANDATORY_KEYS);
         assert_eq!(named(optional), ["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"]);
@@ -182,8 +182,11 @@ mod tests {
         let each = |row: &Row| row.handling == Handling::EachShard;
         for name in named(each) {
             let scripting = name.starts_with("function|") || name.starts_with("script|");
-            assert!(scripting || ["dbsize", "flushall", "flushdb"].contains(&name), "{name}");
+            let pool = ["dbsize", "flushall", "flushdb", "keys", "lastsave", "swapdb"];
+            let nodes = ["bgrewriteaof", "bgsave", "pfselftest", "save"];
+            assert!(scripting || pool.contains(&name) || nodes.contains(&name), "{name}");
         }
+        assert_eq!(named(|row| row.handling == Handling::Scan), ["scan", "hscan", "sscan", "zscan"]);
         let policy = |name: &str| rows().iter().find(|row| row.name == name).unwrap().reply;
         for (name, reply) in [
             ("dbsize", ReplyPolicy::AggSum),

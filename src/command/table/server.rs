@@ -50,10 +50,12 @@ pub(super) const ROWS: &[Row] = &[
         .refused(ACL),
     row("bgrewriteaof", 1, &[ADMIN, NOSCRIPT, NO_ASYNC_LOADING], &[])
         .doc("1.0.0", "O(1)", "Starts to write a compact append-only file in the background.")
-        .refused(ONE_NODE),
+        .each_shard()
+        .joined_by(ReplyPolicy::AllSucceeded),
     row("bgsave", -1, &[ADMIN, NOSCRIPT, NO_ASYNC_LOADING], &[])
         .doc("1.0.0", "O(1)", "Starts to save the data in the background.")
-        .refused(ONE_NODE),
+        .each_shard()
+        .joined_by(ReplyPolicy::AllSucceeded),
     row("command", -1, &[LOADING, STALE], &[])
         .doc("2.8.13", "O(N) for N commands", "Describes every command that the server knows.")
         .tips(&["nondeterministic_output_order"])
@@ -168,7 +170,8 @@ pub(super) const ROWS: &[Row] = &[
         .doc("1.0.0", "O(1)", "Tells when the data was last saved, in Unix seconds.")
         .tips(&["nondeterministic_output"])
         .categories_are(&["@admin", "@dangerous"])
-        .later(ONE_SERVER),
+        .each_shard()
+        .joined_by(ReplyPolicy::AggMin),
     row("latency", -2, &[], &[])
         .doc("2.8.13", "that of the subcommand", "Groups what helps to find out why the server was slow.")
         .later(ONE_SERVER),
@@ -240,11 +243,10 @@ pub(super) const ROWS: &[Row] = &[
         .later(ONE_SERVER),
     row("module|help", 2, &[LOADING, STALE], &[])
         .doc("5.0.0", "O(1)", "Explains the subcommands of MODULE.")
-        .later(ONE_SERVER),
+        .local(Local::Help),
     row("module|list", 2, &[ADMIN, NOSCRIPT], &[])
         .doc("4.0.0", "O(N) for N modules", "Describes the modules that are loaded.")
-        .tips(&["nondeterministic_output_order"])
-        .later(ONE_SERVER),
+        .tips(&["nondeterministic_output_order"]),
     row("module|load", -3, &[ADMIN, NOSCRIPT, NO_ASYNC_LOADING], &[])
         .doc("4.0.0", "O(1)", "Loads a module from a file of the server.")
         .refused(ONE_NODE),
@@ -287,7 +289,8 @@ pub(super) const ROWS: &[Row] = &[
         .local(Local::Role),
     row("save", 1, &[ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI], &[])
         .doc("1.0.0", "O(N) for N keys in all databases", "Saves the data while every client waits.")
-        .refused(ONE_NODE),
+        .each_shard()
+        .joined_by(ReplyPolicy::AllSucceeded),
     row("shutdown", -1, &[ADMIN, NOSCRIPT, LOADING, STALE, NO_MULTI, ALLOW_BUSY], &[])
         .doc(
             "1.0.0",
@@ -323,7 +326,8 @@ pub(super) const ROWS: &[Row] = &[
             "Exchanges the contents of two databases for all clients.",
         )
         .categories_are(&["@dangerous", "@keyspace"])
-        .refused(SWAPDB),
+        .each_shard()
+        .joined_by(ReplyPolicy::AllSucceeded),
     row("sync", 1, &[ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI], &[])
         .doc("1.0.0", "", "Asks a primary for all its data and then its changes; old replicas use it.")
         .refused(REPLICATION),

@@ -79,7 +79,8 @@ pub(super) const ROWS: &[Row] = &[
             "O(1) a call, O(N) for all N members",
             "Walks over the members of a set, some at each call.",
         )
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .scan(),
     row("sunion", -2, &[READONLY], &[range(1, -1, 1, RO.access())])
         .doc(
             "1.0.0",

@@ -184,7 +184,8 @@ pub(super) const ROWS: &[Row] = &[
             "O(1) a call, O(N) for all N members",
             "Walks over the members of a sorted set and their scores, some at each call.",
         )
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .scan(),
     row("zscore", 3, &[READONLY, FAST], &[at(1, RO.access())]).doc(
         "1.2.0",
         "O(1)",

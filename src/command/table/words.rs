@@ -4,9 +4,9 @@
 //!
 //! All of it runs in the compiler: a row with a tip that nobody knows does not compile.
 
-use crate::command::row::{Begin, Find, Group, Handling, KeySpec, ReplyPolicy, RequestPolicy, RowId};
+use crate::command::row::{Begin, Find, Group, Handling, KeySpec, RequestPolicy, RowId};
 pub(super) use crate::command::row::{
-    Count, Finder, Flags, KeyFlags, Known, Local, Row, Script, Split, Transaction,
+    Count, Finder, Flags, KeyFlags, Known, Local, ReplyPolicy, Row, Script, Split, Transaction,
 };
 
 macro_rules! words {
@@ -22,12 +22,10 @@ words!(KeyFlags: RO RW OW RM);
 // Not there yet.
 pub(super) const PUB_SUB: &str =
     "publishing and subscribing need connections of their own; use a node directly";
-pub(super) const WHOLE_POOL: &str = "it concerns the keys of all shards; ask each node directly";
 pub(super) const CONNECTION_STATE: &str =
     "it is about the state of one connection, and connections are shared";
 pub(super) const WAITING: &str =
     "it counts the replicas of one connection's writes, and connections are shared";
-pub(super) const OTHER_DATABASE: &str = "it moves a key into another database; use COPY or DUMP and RESTORE";
 pub(super) const MONITOR: &str = "it turns a connection into a stream; use it on a node directly";
 pub(super) const ONE_SERVER: &str = "it is about one server; use a node's own address";
 pub(super) const OWN: &str = "it is about this proxy's own parameters; change the configuration file";
@@ -42,9 +40,6 @@ pub(super) const REPLICATION: &str = "replicas follow their primary directly; us
 pub(super) const ONE_NODE: &str = "it acts on one node; use that node's own address";
 pub(super) const ACL: &str =
     "Ketch has its own users, in the configuration file; for those of a node use its own address";
-pub(super) const SWAPDB: &str =
-    "all clients of the database share connections; use the own address of each primary";
-pub(super) const MIGRATE: &str = "it would copy to a server that Ketch doesn't know; use DUMP and RESTORE";
 
 /// A command or subcommand; keys only where it has some.
 pub(super) const fn row(
@@ -68,6 +63,7 @@ pub(super) const fn row(
         request: RequestPolicy::None,
         reply: ReplyPolicy::None,
         handling: Handling::Forward,
+        primary_only: false,
         tips: &[],
         known: Known::Both,
         since: "",
@@ -130,6 +126,33 @@ impl Row {
 
     pub(super) const fn each_shard(mut self) -> Row {
         self.handling = Handling::EachShard;
+        self
+    }
+
+    /// How part replies become one, where Redis has no tip for it.
+    pub(super) const fn joined_by(mut self, policy: ReplyPolicy) -> Row {
+        self.reply = policy;
+        self
+    }
+
+    pub(super) const fn scan(mut self) -> Row {
+        self.handling = Handling::Scan;
+        self.on_primary()
+    }
+
+    pub(super) const fn waits(mut self) -> Row {
+        self.handling = Handling::Wait;
+        self
+    }
+
+    pub(super) const fn random_key(mut self) -> Row {
+        self.handling = Handling::RandomKey;
+        self
+    }
+
+    /// A read that no replica may serve.
+    pub(super) const fn on_primary(mut self) -> Row {
+        self.primary_only = true;
         self
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod pinned;
 pub(crate) mod replies;
 mod roads;
 mod silence;
+mod writes;
 
 use core::net::SocketAddr;
 
@@ -16,6 +17,7 @@ use pinned::{Blocked, Transaction};
 use replies::Replies;
 pub(crate) use roads::Roads;
 pub(crate) use silence::Mode;
+pub(crate) use writes::Writes;
 
 /// A client that has this much output unread is not parsed and not read until half of it has gone.
 pub(crate) const OUTPUT_MARK: usize = 256 * 1024;
@@ -69,6 +71,7 @@ pub(crate) struct Client {
     pub(crate) output: ByteQueue,
     pub(crate) input: ByteQueue,
     pub(crate) roads: Roads,
+    pub(crate) writes: Writes,
     /// The request at the front of the input, if it was looked at and found incomplete.
     pub(crate) partial: Option<Box<Partial>>,
     /// A request that passes through in pieces.

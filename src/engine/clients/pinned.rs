@@ -5,6 +5,7 @@
 use crate::base::{ShardId, Time, UpstreamId};
 use crate::command::{Local, RowId};
 use crate::engine::clients::replies::Seq;
+use crate::engine::road::Page;
 
 /// What MULTI and WATCH have begun.
 #[derive(Default)]
@@ -43,6 +44,8 @@ pub(crate) enum OwnKind {
     Answer(Local, Vec<u8>),
     /// Executed by the node within the block; if it succeeds it is the client's database from then on.
     Select(u32),
+    /// Executed by the node: a page of a scan, for which Ketch gives out its own cursor.
+    Page(Page),
 }
 
 /// Keys are watched on an upstream that the client has for itself.

@@ -78,6 +78,7 @@ impl Engine {
             if let Some(was) = routes.believed.replace(is)
                 && was != is
             {
+                self.doubt_writes(pool.id, shard.id);
                 for id in self.upstreams_of(pool.id, was) {
                     self.depose(id);
                 }

@@ -14,6 +14,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::counters::{Counters, NodeCounters};
+use super::road::Tag;
 use super::scripts::Used;
 use super::upstreams::Lane;
 use crate::base::{NodeId, ShardId, UpstreamId};
@@ -58,6 +59,8 @@ pub(crate) struct Link {
     /// All other upstreams to the node.
     apart: usize,
     back_off: BackOff,
+    /// The process that answered last, as far as is known.
+    pub(in crate::engine) process: Tag,
     /// Told the control plane that it fails, and not yet that it works again.
     pub(in crate::engine) told_failure: bool,
     pub(crate) counters: NodeCounters,
@@ -94,6 +97,7 @@ impl Link {
             count: 0,
             apart: 0,
             back_off: BackOff::default(),
+            process: Tag::default(),
             told_failure: false,
             counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
         }

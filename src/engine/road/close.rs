@@ -18,6 +18,7 @@ impl Engine {
                 self.drop_owner(held.owner);
             }
         }
+        self.waits.forget(id);
         let Some(mut client) = self.clients.remove(id) else { return };
         self.actions.push_back(Action::Close { party: Party::Client(id), reason });
         let pool = client.pool;

@@ -51,6 +51,7 @@ impl Engine {
     /// A whole reply belongs to the oldest entry.
     fn matched(&mut self, id: UpstreamId, reply: &[u8]) {
         let telling = matches!(reply.first(), Some(b'-' | b'!'));
+        self.note_process(id);
         if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id, reply)) {
             return;
         }
@@ -82,6 +83,17 @@ impl Engine {
             }
             Owner::Own(step) => self.own_answer(id, step, reply),
             Owner::Nobody => {}
+        }
+    }
+
+    /// Which process gave a part's reply: also one that is kept at first, and given later.
+    #[inline]
+    fn note_process(&mut self, id: UpstreamId) {
+        if let Some(upstream) = self.upstreams.get(id)
+            && let Some(Owner::Part { gather, .. }) = upstream.expected.front().map(|e| e.owner)
+            && let Some(gather) = self.gathers.get_mut(gather)
+        {
+            gather.note_process(upstream.tag);
         }
     }
 

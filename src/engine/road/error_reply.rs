@@ -36,6 +36,17 @@ pub(crate) enum ErrorReply<'a> {
     SortPattern {
         pool: &'a str,
     },
+    WaitOnReplica {
+        pool: &'a str,
+    },
+    WaitLost {
+        pool: &'a str,
+        shard: &'a str,
+    },
+    WaitDenied {
+        pool: &'a str,
+        node: &'a str,
+    },
     ReadOnlyListener {
         pool: &'a str,
     },
@@ -107,6 +118,8 @@ impl ErrorReply<'_> {
             ErrorReply::Timeout { .. } => "TIMEOUT",
             ErrorReply::CrossSlot { .. } | ErrorReply::CrossShardWrites { .. } => "CROSSSLOT",
             ErrorReply::SortPattern { .. } => "sort_pattern",
+            ErrorReply::WaitLost { .. } => "UNBLOCKED",
+            ErrorReply::WaitOnReplica { .. } | ErrorReply::WaitDenied { .. } => "wait",
             ErrorReply::ReadOnlyListener { .. } => "READONLY",
             ErrorReply::NoAuth => "NOAUTH",
             ErrorReply::MaxClients => "max_clients",
@@ -173,6 +186,21 @@ impl Display for ErrorReply<'_> {
                 f,
                 "ERR BY and GET of SORT may read keys on other shards of pool {pool}: begin the pattern with the \
                  hash tag of the key that is sorted"
+            ),
+            ErrorReply::WaitOnReplica { pool } => write!(
+                f,
+                "ERR WAIT cannot be used with replica instances: this listener of pool {pool} serves reads; use one \
+                 with route auto or primary"
+            ),
+            ErrorReply::WaitLost { pool, shard } => write!(
+                f,
+                "UNBLOCKED the primary of shard {shard} of pool {pool} has changed since this client wrote there: read \
+                 what it wrote before you rely on it"
+            ),
+            ErrorReply::WaitDenied { pool, node } => write!(
+                f,
+                "ERR node {node} of pool {pool} does not tell its replication offset to the user of Ketch: allow \
+                 +info there"
             ),
             ErrorReply::ReadOnlyListener { pool } => write!(
                 f,

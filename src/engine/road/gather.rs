@@ -3,7 +3,9 @@
 //! A gather keeps the part replies in one arena and lives in a slab whose entries are used again: a
 //! split of a few keys allocates nothing once the worker is warm.
 
+use super::scan::{Page, Tag};
 use crate::base::ClientId;
+use crate::command::{self, ReplyPolicy};
 use crate::engine::clients::replies::Seq;
 use crate::engine::slab::Slab;
 use crate::resp::{self, Elements};
@@ -20,12 +22,23 @@ pub(crate) struct GatherId {
 pub(crate) enum Join {
     /// One array with the elements in the order of the keys (MGET).
     Elements,
-    /// The sum of integers (DEL, EXISTS, DBSIZE ...).
+    /// The sum of integers (DEL, EXISTS, DBSIZE ...): by its policy as well, but without a list of numbers.
     Sum,
-    /// The first reply, if all agree that it worked (MSET, FLUSHDB).
-    AllSucceeded,
+    /// By Redis's policy of this name; arrays in one another's wake where the command has none (KEYS).
+    Policy(ReplyPolicy),
+    /// The only part is a node's page of a scan.
+    Page(Page),
+    /// As many sizes as shards, then as many keys: the key of one shard, each as likely as its size. With
+    /// the number that decides.
+    OneKey(u32),
     /// The one reply, among whose elements Ketch's own answers have yet to be put (EXEC).
     Block,
+}
+
+impl Join {
+    pub(crate) fn by(policy: ReplyPolicy) -> Join {
+        if policy == ReplyPolicy::AggSum { Join::Sum } else { Join::Policy(policy) }
+    }
 }
 
 pub(crate) struct Gather {
@@ -34,6 +47,8 @@ pub(crate) struct Gather {
     join: Join,
     is_read: bool,
     missing: u32,
+    /// The process that answered last; told before its part is given.
+    answered_by: Tag,
     memory: Memory,
 }
 
@@ -71,7 +86,8 @@ impl Gathers {
         parts: usize,
     ) -> GatherId {
         let memory = self.spare.pop().unwrap_or_default();
-        let mut gather = Gather { client, seq, join, is_read, missing: parts as u32, memory };
+        let (missing, answered_by) = (parts as u32, Tag::default());
+        let mut gather = Gather { client, seq, join, is_read, missing, answered_by, memory };
         gather.memory.parts.resize(parts, (0, 0));
         self.live.insert(gather)
     }
@@ -123,6 +139,17 @@ impl Gather {
         self.memory.order.push(part);
     }
 
+    /// The next part's reply comes from this process.
+    #[inline]
+    pub(crate) fn note_process(&mut self, tag: Tag) {
+        self.answered_by = tag;
+    }
+
+    /// The process that gave the latest part.
+    pub(crate) fn answered_by(&self) -> Tag {
+        self.answered_by
+    }
+
     /// Bytes gathered so far.
     pub(crate) fn bytes(&self) -> usize {
         self.memory.arena.len()
@@ -138,7 +165,7 @@ impl Gather {
         self.missing == 0
     }
 
-    fn replies(&self) -> impl Iterator<Item = &[u8]> {
+    fn replies(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.memory
             .parts
             .iter()
@@ -153,13 +180,16 @@ impl Gather {
         let is_error = |r: &&[u8]| matches!(r.first(), Some(b'-' | b'!'));
         // An error that promises that nothing was executed must not hide that a part's outcome is unknown.
         let unknown = self.replies().find(|r| r.starts_with(b"-OUTCOMEUNKNOWN"));
-        if let Some(error) = unknown.or_else(|| self.replies().find(is_error)) {
+        let one_is_enough = self.join == Join::Policy(ReplyPolicy::OneSucceeded);
+        let good = one_is_enough && self.replies().any(|r| !is_error(&r));
+        if let Some(error) = unknown.or_else(|| self.replies().find(is_error)).filter(|_| !good) {
             return self.error(error, out);
         }
         match self.join {
-            Join::AllSucceeded | Join::Block => {
-                out.extend_from_slice(self.replies().next().unwrap_or(b"+OK\r\n"))
-            }
+            Join::Policy(policy) => command::join(policy, self.replies(), out),
+            Join::Page(page) => page.join(self.replies().next().unwrap_or_default(), self.answered_by, out),
+            Join::OneKey(random) => self.one_key(random, out),
+            Join::Block => out.extend_from_slice(self.replies().next().unwrap_or(b"+OK\r\n")),
             Join::Sum => {
                 let sum = self.replies().map(resp::integer_of).try_fold(0i64, |sum, n| sum.checked_add(n?));
                 match sum {
@@ -182,6 +212,28 @@ impl Gather {
             );
         }
         out.extend_from_slice(b"\r\n");
+    }
+
+    /// A shard may have lost its last key since it told its size, or may know only expired ones: then another
+    /// one's key is the answer. None, where no shard has any.
+    fn one_key(&self, random: u32, out: &mut Vec<u8>) {
+        let shards = self.memory.parts.len() / 2;
+        let is_nil = |key: &[u8]| matches!(key, b"$-1\r\n" | b"_\r\n");
+        let size = |of: &[u8]| resp::integer_of(of).and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        let weighted = || self.replies().zip(self.replies().skip(shards)).map(|(of, key)| (size(of), key));
+        // A key that came although the size was 0 was written in between, and counts as one.
+        let weight = |(size, key): (u64, &[u8])| if is_nil(key) { 0 } else { size.max(1) };
+        let total: u64 = weighted().map(weight).fold(0, u64::saturating_add);
+        let mut left = ((u128::from(total) * u128::from(random)) >> 32) as u64;
+        let chosen = weighted().find(|pair| match left.checked_sub(weight(*pair)) {
+            Some(rest) => {
+                left = rest;
+                false
+            }
+            None => true,
+        });
+        let nil = || self.replies().last().unwrap_or(b"$-1\r\n");
+        out.extend_from_slice(chosen.map_or_else(nil, |(_, key)| key));
     }
 
     fn elements(&self, out: &mut Vec<u8>) {
@@ -247,8 +299,38 @@ mod tests {
         let parts: &[&[u8]] = &[b"*1\r\n$1\r\na\r\n", b"-ERR x\r\n"];
         assert_eq!(joined(Join::Elements, true, parts, &[0, 1]), "-ERR x\r\n");
         let parts: &[&[u8]] = &[b"+OK\r\n", b"-OOM no\r\n", b"+OK\r\n"];
-        assert_eq!(joined(Join::AllSucceeded, false, parts, &[]), "-OOM no (applied on 2 of 3 shards)\r\n");
+        let all = Join::Policy(ReplyPolicy::AllSucceeded);
+        assert_eq!(joined(all, false, parts, &[]), "-OOM no (applied on 2 of 3 shards)\r\n");
         let parts: &[&[u8]] = &[b"-OOM no\r\n", b"-OOM no\r\n"];
-        assert_eq!(joined(Join::AllSucceeded, false, parts, &[]), "-OOM no\r\n");
+        assert_eq!(joined(all, false, parts, &[]), "-OOM no\r\n");
+    }
+
+    #[test]
+    fn parts_are_joined_by_the_policy_of_their_command() {
+        let by = |policy, parts: &[&[u8]]| joined(Join::by(policy), false, parts, &[]);
+        assert_eq!(by(ReplyPolicy::AggSum, &[b":1\r\n", b":2\r\n"]), ":3\r\n");
+        assert_eq!(by(ReplyPolicy::AggMin, &[b":4\r\n", b":2\r\n"]), ":2\r\n");
+        let both: &[&[u8]] = &[b"*2\r\n:1\r\n:0\r\n", b"*2\r\n:1\r\n:1\r\n"];
+        assert_eq!(by(ReplyPolicy::AggLogicalAnd, both), "*2\r\n:1\r\n:0\r\n");
+        assert_eq!(by(ReplyPolicy::None, &[b"*1\r\n+a\r\n", b"*0\r\n"]), "*1\r\n+a\r\n");
+        assert_eq!(by(ReplyPolicy::OneSucceeded, &[b"-NOTBUSY no\r\n", b"+OK\r\n"]), "+OK\r\n");
+        assert_eq!(by(ReplyPolicy::OneSucceeded, &[b"-NOTBUSY no\r\n", b"-ERR b\r\n"]), "-NOTBUSY no\r\n");
+    }
+
+    #[test]
+    fn a_key_is_picked_by_the_sizes_of_the_shards() {
+        let pick = |random, parts: &[&[u8]]| joined(Join::OneKey(random), true, parts, &[]);
+        let parts: &[&[u8]] = &[b":1\r\n", b":0\r\n", b":3\r\n", b"+a\r\n", b"$-1\r\n", b"+c\r\n"];
+        for (random, key) in
+            [(0, "+a\r\n"), (0x3fff_ffff, "+a\r\n"), (0x4000_0000, "+c\r\n"), (u32::MAX, "+c\r\n")]
+        {
+            assert_eq!(pick(random, parts), key, "{random:x}");
+        }
+        // All keys of the large shard have expired.
+        let parts: &[&[u8]] = &[b":9\r\n", b":0\r\n", b"$-1\r\n", b"+b\r\n"];
+        assert_eq!(pick(u32::MAX, parts), "+b\r\n");
+        assert_eq!(pick(0, parts), "+b\r\n");
+        assert_eq!(pick(7, &[b":0\r\n", b":5\r\n", b"$-1\r\n", b"$-1\r\n"]), "$-1\r\n");
+        assert_eq!(pick(7, &[b":0\r\n", b"_\r\n"]), "_\r\n");
     }
 }

@@ -380,7 +380,7 @@ impl Engine {
                 link.counters.timeouts.inc();
             }
             let row = command::row(entry.row);
-            if row.is_read()
+            if row.any_node()
                 && entry.attempts == 0
                 && !entry.streamed
                 && self.elsewhere(id, owner, row, &request)

@@ -45,8 +45,9 @@ impl Unknown {
 impl Engine {
     /// The row of a request's command that is in no table.
     #[cold]
-    pub(super) fn find_learned(&self, pool: PoolId, request: &[u8]) -> Found {
-        self.topology.pool(pool).learned.find(request, &self.args)
+    pub(super) fn find_learned(&self, id: ClientId, request: &[u8]) -> Found {
+        let pool = self.clients.get(id).map(|client| client.pool);
+        pool.map_or(Found::Unknown, |pool| self.topology.pool(pool).learned.find(request, &self.args))
     }
 
     /// Nobody knows the name of the request at hand yet: its client waits until the nodes were asked. False

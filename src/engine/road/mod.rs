@@ -16,17 +16,22 @@ mod judge;
 mod large;
 mod learn;
 mod local;
+mod offsets;
 mod pin;
 mod release;
+mod scan;
 mod script;
 mod split;
 mod stream;
 mod transaction;
+mod wait;
 
 pub(crate) use error_reply::ErrorReply;
 pub(crate) use gather::{GatherId, Gathers};
 pub(crate) use hold::{HeldOwner, Hold, Why};
 pub(crate) use learn::Unknown;
+pub(crate) use scan::{Page, Tag};
+pub(crate) use wait::Waits;
 
 use super::Engine;
 use super::action::{Action, Party};
@@ -194,7 +199,7 @@ impl Engine {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
         let (pool, authenticated, in_multi) = (client.pool, client.authenticated, client.in_multi);
         let found = match command::find(request, &self.args) {
-            Found::Unknown => self.find_learned(pool, request),
+            Found::Unknown => self.find_learned(id, request),
             found => found,
         };
         if let Some(client) = self.clients.get_mut(id) {
@@ -225,7 +230,9 @@ impl Engine {
                 _ => self.refuse(id, ErrorReply::Arity { command: row.name }),
             };
         }
-        if let Some(script) = row.script {
+        if let Some(script) = row.script
+            && !self.may_not_write(id, row)
+        {
             self.note_script(pool, script, request);
         }
         let flow = match row.handling {
@@ -233,6 +240,9 @@ impl Engine {
             Handling::Forward => self.forward(id, pool, row, request),
             Handling::Split(split) => self.split(id, pool, row, split, request),
             Handling::EachShard => self.each_shard(id, pool, row, request),
+            Handling::Scan => self.scan(id, pool, row, request),
+            Handling::Wait => self.wait(id, pool, request),
+            Handling::RandomKey => self.random_key(id, pool, row, request),
             Handling::Local(local) => self.answer(id, local, request),
             Handling::Transaction(verb) => self.transaction(id, pool, row, verb, request),
             Handling::Later(why) => self.refuse(id, ErrorReply::Later { command: row.name, why }),
@@ -289,7 +299,7 @@ impl Engine {
         if command::blocks(row, request, &self.args) {
             return self.block(id, pool, shard, row, request);
         }
-        if self.must_wait_unread(id, pool, shard, row.is_read()) {
+        if self.must_wait_unread(id, pool, shard, row.any_node()) {
             return Flow::NotNow;
         }
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
@@ -351,7 +361,7 @@ impl Engine {
         request: &[u8],
         attempts: u8,
     ) {
-        let chosen = self.choose(owner.client(), pool, shard, row.is_read());
+        let chosen = self.choose(owner.client(), pool, shard, row.any_node());
         match self.unless_paused(pool, row, chosen) {
             Ok(upstream) => self.enqueue(upstream, owner, row, request, attempts),
             Err(why) => self.keep(owner, pool, shard, row, request, attempts, why),
@@ -359,7 +369,7 @@ impl Engine {
     }
 
     /// Which upstream takes a client's next request to a shard. The one rule of the road: while the
-    /// client is owed replies of that shard, the same one or none.
+    /// client is owed replies of that shard, the same one or none. `is_read`: any node may serve it.
     #[inline]
     pub(super) fn choose(
         &mut self,
@@ -463,6 +473,9 @@ impl Engine {
         let limit = self.topology.pool(pool).config.limits.upstream_buffer.as_usize();
         if let Some(client) = self.clients.get_mut(owner.client()) {
             client.roads.add(shard, id);
+            if !row.is_read() {
+                client.writes.note(shard);
+            }
             if unanswered > limit && !client.pause.has(Pause::UPSTREAM) {
                 client.pause.set(Pause::UPSTREAM);
                 upstream.waiting.push(owner.client());

@@ -194,10 +194,10 @@ impl Engine {
             return self.pin(id, pool, shard, For::Watch);
         }
         if client.watching {
-            return self.choose_watching(id, pool, shard, row.is_read());
+            return self.choose_watching(id, pool, shard, row.any_node());
         }
         let (road, reads) = (client.roads.get(shard), client.reads_behind(own_order, writable));
-        self.choose_now(road, pool, shard, row.is_read(), reads)
+        self.choose_now(road, pool, shard, row.any_node(), reads)
     }
 
     /// Sends what was held, each in its way.

@@ -13,6 +13,7 @@
 //! whatever was held. Deliberately absent: functions (nodes keep and replicate them), and any guess about
 //! a script whose text never passed here: its NOSCRIPT is the client's, who will send the text.
 
+use super::UNBOUND;
 use super::hold::Why;
 use super::judge::Case;
 use crate::base::{PoolId, UpstreamId};
@@ -20,7 +21,7 @@ use crate::command::{self, Found, Row, Script};
 use crate::engine::Engine;
 use crate::engine::scripts::quick;
 use crate::engine::upstreams::{Expected, Step};
-use crate::resp::{Elements, RequestLimits, RequestScanner, Scanned, integer_of};
+use crate::resp::{Elements, RequestScanner, Scanned, integer_of};
 use crate::topology::{Digest, HoldReason};
 
 /// How often one request is sent again after a NOSCRIPT: a text that can't be loaded never helps.
@@ -29,14 +30,6 @@ const REPAIRS: u8 = 2;
 /// How Redis and Valkey say it. What a script says in other words is its own answer.
 const NO_SCRIPT: [&[u8]; 2] =
     [b"-NOSCRIPT No matching script. Please use EVAL.\r\n", b"-NOSCRIPT No matching script.\r\n"];
-
-/// For requests that were measured when they came.
-const MEASURED: RequestLimits = RequestLimits {
-    max_request: usize::MAX,
-    max_args: usize::MAX,
-    max_inline: usize::MAX,
-    max_bulk: usize::MAX,
-};
 
 impl Engine {
     /// A request that has to do with scripts is about to be routed: what it tells is remembered.
@@ -93,7 +86,7 @@ impl Engine {
         let (mut rest, mut spans) = (block, Vec::new());
         while !rest.is_empty() {
             spans.clear();
-            let scanned = RequestScanner::default().scan(rest, &mut spans, &MEASURED);
+            let scanned = RequestScanner::default().scan(rest, &mut spans, &UNBOUND);
             let Scanned::Request { len } = scanned else { return };
             if let Found::Row(row) = command::find(rest, &spans)
                 && row.script.is_some()

@@ -5,7 +5,7 @@ use super::error_reply::ErrorReply;
 use super::gather::Join;
 use super::{Flow, NoShard};
 use crate::base::{ClientId, PoolId, ShardId, next_random};
-use crate::command::{ReplyPolicy, Row, Split};
+use crate::command::{self, ReplyPolicy, Row, Split};
 use crate::engine::Engine;
 use crate::resp::{self, Span};
 
@@ -37,13 +37,13 @@ impl Engine {
         }
         self.assign_parts(pool, request, step);
         for part in 0..self.parts.len() {
-            if self.must_wait_unread(id, pool, ShardId(self.parts[part].0), row.is_read()) {
+            if self.must_wait_unread(id, pool, ShardId(self.parts[part].0), row.any_node()) {
                 return Flow::NotNow;
             }
         }
         let join = match split {
             Split::Mget => Join::Elements,
-            Split::Mset => Join::AllSucceeded,
+            Split::Mset => Join::Policy(ReplyPolicy::AllSucceeded),
             Split::Del | Split::Unlink | Split::Exists | Split::Touch => Join::Sum,
         };
         self.send_parts(id, pool, row, join, step, request);
@@ -123,23 +123,52 @@ impl Engine {
             return self.forward_to(id, pool, ShardId(0), row, request);
         }
         for shard in 0..shards {
-            if self.must_wait_unread(id, pool, ShardId(shard as u16), row.is_read()) {
+            if self.must_wait_unread(id, pool, ShardId(shard as u16), row.any_node()) {
                 return Flow::NotNow;
             }
         }
-        let join = if row.reply == ReplyPolicy::AggSum { Join::Sum } else { Join::AllSucceeded };
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
-        let gather = self.gathers.begin(id, seq, join, row.is_read(), shards);
+        let gather = self.gathers.begin(id, seq, Join::by(row.reply), row.is_read(), shards);
         for shard in 0..shards {
             let owner = HeldOwner::Part { client: id, seq, gather, part: shard as u32 };
             self.send(owner, pool, ShardId(shard as u16), row, request, 0);
         }
         Flow::Taken
     }
+
+    /// RANDOMKEY: each shard tells how many keys it has, and one of them; which shard's it is, is drawn by
+    /// the sizes.
+    pub(super) fn random_key(
+        &mut self,
+        id: ClientId,
+        pool: PoolId,
+        row: &'static Row,
+        request: &[u8],
+    ) -> Flow {
+        let shards = self.topology.pool(pool).shards.len();
+        let size = command::find_name(b"dbsize").filter(|_| shards > 1);
+        let Some(size) = size else { return self.forward_to(id, pool, ShardId(0), row, request) };
+        for shard in 0..shards {
+            if self.must_wait_unread(id, pool, ShardId(shard as u16), row.any_node()) {
+                return Flow::NotNow;
+            }
+        }
+        let Some(seq) = self.reserve(id) else { return Flow::Taken };
+        let join = Join::OneKey(next_random(&mut self.random));
+        let gather = self.gathers.begin(id, seq, join, true, 2 * shards);
+        let mut ask_size = Vec::new();
+        resp::command(&mut ask_size, &["DBSIZE"]);
+        for part in 0..2 * shards {
+            let owner = HeldOwner::Part { client: id, seq, gather, part: part as u32 };
+            let (row, request) = if part < shards { (size, &ask_size[..]) } else { (row, request) };
+            self.send(owner, pool, ShardId((part % shards) as u16), row, request, 0);
+        }
+        Flow::Taken
+    }
 }
 
 /// An argument as it stands in the request, with its length line and line end.
-fn raw(request: &[u8], arg: Span) -> &[u8] {
+pub(super) fn raw(request: &[u8], arg: Span) -> &[u8] {
     let start = arg.start as usize;
     // The header before it is `$<digits>\r\n`; digits are found backwards.
     let mut header = start - 2;

@@ -120,6 +120,9 @@ impl Engine {
         }
         if let Some(client) = self.clients.get_mut(id) {
             client.roads.add(shard, upstream_id);
+            if !command::row(row).is_read() {
+                client.writes.note(shard);
+            }
             if let Some(stream) = client.stream.as_mut() {
                 stream.to = StreamTo::Upstream(upstream_id);
             }

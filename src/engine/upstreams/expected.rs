@@ -30,9 +30,13 @@ pub(crate) enum Step {
     Auth,
     Hello,
     Select,
+    /// INFO server: which process it is.
+    RunId,
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,
+    /// INFO replication, with the number of the question: how far the node is.
+    Offset(u32),
     /// CLIENT ID, of a pinned upstream: by it the node can be asked to unblock it.
     ClientId,
     /// The answer to MULTI, or to a command of a block, before the one to EXEC.

@@ -19,6 +19,7 @@ use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
 use crate::engine::buffers::BufferPool;
 use crate::engine::counters::UpstreamCounters;
 use crate::engine::profile::Profile;
+use crate::engine::road::Tag;
 use crate::engine::scripts::Loaded;
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
@@ -95,6 +96,8 @@ pub(crate) struct Upstream {
     /// What the node answered first to a command of the block at hand that it did not queue.
     pub(crate) refusal: Option<Box<[u8]>>,
     pub(crate) profile: Profile,
+    /// Which process answers here; not known before the handshake is over.
+    pub(crate) tag: Tag,
     pub(crate) state: State,
     pub(crate) out: Replay,
     pub(crate) expected: VecDeque<Expected>,
@@ -147,6 +150,7 @@ impl Upstream {
             node_client: None,
             refusal: None,
             profile,
+            tag: Tag::default(),
             state: State::Connecting,
             out: Replay::default(),
             expected: VecDeque::new(),

@@ -1,7 +1,7 @@
 //! A client of the simulation: it sends pipelines and knows of each request which answers are right.
 //! Its keys are its own, so that what a read may see follows from its own writes alone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ketch::internals::resp::{ReplyScan, ReplyScanner, Value, command};
 
@@ -52,8 +52,21 @@ pub(crate) enum Ask {
     Exists(Vec<String>),
     Incr(String),
     Dbsize,
+    /// The next page of the client's scan, of so many buckets.
+    Scan(u64),
     Ping,
     Echo(String),
+    /// Onto a list that all clients know.
+    Push(String, u64),
+    /// Blocks, at most for so many milliseconds.
+    Pop(String, u64),
+    Watch(String),
+    Multi,
+    /// Stands in a block.
+    Queued(Box<Ask>),
+    /// Ends the block of these; were keys watched?
+    Exec(Vec<Ask>, bool),
+    Discard,
 }
 
 /// One write as its key saw it.
@@ -77,8 +90,21 @@ pub(crate) struct Model {
     /// Writes that a read before them has seen: right only if their outcome is unknown, for then the
     /// read was lost with them and sent again alone.
     seen_early: Vec<u64>,
+    /// How far its scan has come, and what it has shown; one page at a time is asked for.
+    scan: (u64, BTreeSet<Vec<u8>>),
+    scans: bool,
+    /// Scans that came to their end.
+    pub(crate) scanned_all: u64,
     /// Bodies of scripts that it sent, with the numbers of the requests: they are known from then on.
     bodies: Vec<(&'static str, u64)>,
+    /// A command of the block at hand was refused.
+    spoiled: bool,
+    /// Elements that it took from lists.
+    pub(crate) popped: Vec<u64>,
+    /// Elements that it put there.
+    pub(crate) pushed: Vec<u64>,
+    /// Of so many pops nobody knows whether they took one.
+    pub(crate) unknown_pops: usize,
 }
 
 /// Values of keys that are only read.
@@ -118,7 +144,14 @@ impl Model {
             scanned: 0,
             answered: 0,
             seen_early: Vec::new(),
+            scan: Default::default(),
+            scans: false,
+            scanned_all: 0,
             bodies: Vec::new(),
+            spoiled: false,
+            popped: Vec::new(),
+            pushed: Vec::new(),
+            unknown_pops: 0,
         }
     }
 
@@ -142,7 +175,12 @@ impl Model {
             *next_id += 1;
             *next_id
         };
-        let ask = match chance.below(26) {
+        if chance.one_in(12) {
+            return self.ask_block(chance, &mut id, out);
+        }
+        let ask = match chance.below(29) {
+            26 | 27 => Ask::Push(format!("q{}", chance.below(4)), id()),
+            28 => Ask::Pop(format!("q{}", chance.below(4)), 1 + chance.below(400) as u64),
             0..=6 => Ask::Get(self.key(chance)),
             7..=12 => Ask::Set(self.key(chance), id()),
             13 | 14 => Ask::Mget(self.keys(chance)),
@@ -158,6 +196,7 @@ impl Model {
             19 => Ask::Incr(format!("i{}.{}", self.number, chance.below(3))),
             20 if large => Ask::Get(format!("big{}", chance.below(BIG.len()))),
             20 => Ask::Dbsize,
+            21 if !self.scans => Ask::Scan(1 + chance.below(12) as u64),
             21 => Ask::Ping,
             22 | 23 => Ask::Evalsha(self.key(chance), id(), "set"),
             24 => Ask::Echo(format!("e{}", chance.below(1000))),
@@ -171,9 +210,39 @@ impl Model {
         self.ask(ask, padding, out);
     }
 
+    /// A block, mostly on one key; some watch it, some are dropped.
+    fn ask_block(&mut self, chance: &mut Chance, id: &mut dyn FnMut() -> u64, out: &mut Vec<u8>) {
+        let (key, watches) = (self.key(chance), chance.one_in(2));
+        if watches {
+            self.ask(Ask::Watch(key.clone()), 0, out);
+            if chance.one_in(3) {
+                self.ask(Ask::Get(key.clone()), 0, out);
+            }
+        }
+        self.ask(Ask::Multi, 0, out);
+        let mut block = Vec::new();
+        for _ in 0..chance.below(5) {
+            let key = if chance.one_in(8) { self.key(chance) } else { key.clone() };
+            block.push(match chance.below(4) {
+                0 if block.is_empty() => Ask::Get(key),
+                0 => Ask::Ping,
+                _ => Ask::Set(key, id()),
+            });
+        }
+        block.iter().for_each(|ask| self.ask(Ask::Queued(Box::new(ask.clone())), 0, out));
+        let end = if chance.one_in(8) { Ask::Discard } else { Ask::Exec(block, watches) };
+        self.ask(end, 0, out);
+    }
+
     pub(crate) fn ask(&mut self, ask: Ask, padding: usize, out: &mut Vec<u8>) {
         let seq = self.next_seq;
         self.next_seq += 1;
+        if let Ask::Queued(inner) = &ask {
+            // It happens at EXEC, if at all.
+            let words = words_of_queued(inner);
+            command(out, &words);
+            return self.owed.push_back((seq, ask, false));
+        }
         let mut words: Vec<Vec<u8>> = Vec::new();
         let mut say = |word: &[u8]| words.push(word.to_vec());
         match &ask {
@@ -220,8 +289,32 @@ impl Model {
                 self.counts.entry(key.clone()).or_default().1 += 1;
             }
             Ask::Dbsize => say(b"DBSIZE"),
+            Ask::Scan(count) => {
+                self.scans = true;
+                let words = ["SCAN", &self.scan.0.to_string(), "COUNT", &count.to_string()];
+                words.iter().for_each(|w| say(w.as_bytes()));
+            }
             Ask::Ping => say(b"PING"),
             Ask::Echo(text) => ["ECHO", text].iter().for_each(|w| say(w.as_bytes())),
+            Ask::Push(key, id) => {
+                [b"RPUSH", key.as_bytes(), &value(*id, 0)].iter().for_each(|w| say(w));
+            }
+            Ask::Pop(key, millis) => {
+                let seconds = format!("{}.{:03}", millis / 1000, millis % 1000);
+                ["BLPOP", key, &seconds].iter().for_each(|w| say(w.as_bytes()));
+            }
+            Ask::Watch(key) => ["WATCH", key].iter().for_each(|w| say(w.as_bytes())),
+            Ask::Multi => say(b"MULTI"),
+            Ask::Discard => say(b"DISCARD"),
+            Ask::Exec(block, _) => {
+                say(b"EXEC");
+                for ask in block {
+                    if let Ask::Set(key, id) = ask {
+                        self.wrote(key, seq, Some(value(*id, 0)));
+                    }
+                }
+            }
+            Ask::Queued(_) => unreachable!("it was said above"),
         }
         command(out, &words);
         let large = words.iter().any(|w| w.len() >= 65_536);
@@ -264,8 +357,15 @@ impl Model {
     fn answered(&mut self, reply: Value, promises: Promises, ledger: &mut Ledger) -> Result<(), String> {
         let (seq, ask, large) = self.owed.pop_front().ok_or("a reply that nobody asked for")?;
         self.answered += 1;
+        self.scans &= !matches!(ask, Ask::Scan(_));
         let error = if let Value::Error(text) = &reply { Some(text.clone()) } else { None };
+        match (&ask, &error) {
+            (Ask::Queued(_), Some(_)) => self.spoiled = true,
+            (Ask::Multi, None) => self.spoiled = false,
+            _ => {}
+        }
         let outcome = match &error {
+            None if matches!(ask, Ask::Exec(..)) => self.executed(seq, &ask, &reply, promises),
             Some(text) => self.error(&ask, text, large, promises),
             None => self.value(seq, &ask, &reply, promises).map(|()| Fate::Done),
         };
@@ -291,6 +391,10 @@ impl Model {
                 | Ask::Eval(..)
                 | Ask::Evalsha(..)
                 | Ask::Incr(_)
+                | Ask::Push(..)
+                | Ask::Pop(..)
+                | Ask::Watch(_)
+                | Ask::Exec(..)
         );
         let code = text.split(' ').next().unwrap_or_default();
         match (ask, code) {
@@ -302,6 +406,11 @@ impl Model {
             (Ask::Evalsha(_, id, body), "NOSCRIPT")
                 if !promises.calm || !self.bodies.iter().any(|(sent, at)| sent == body && at < id) =>
             {
+                return Ok(Fate::NotDone);
+            }
+            (Ask::Exec(..), "EXECABORT") if self.spoiled => return Ok(Fate::NotDone),
+            (Ask::Queued(_), "CROSSSLOT") => return Ok(Fate::Done),
+            (Ask::Pop(..) | Ask::Watch(_), _) if text.starts_with("ERR max_pinned") => {
                 return Ok(Fate::NotDone);
             }
             _ if promises.calm => return Err("an error where nothing fails".into()),
@@ -317,12 +426,43 @@ impl Model {
             }
             ("NOTAPPLIED", true) if large => Ok(Fate::NotDone),
             ("SHARDDOWN" | "READONLY" | "LOADING", true) => Ok(Fate::NotDone),
+            // Passed on, because it may have been sent again in vain.
+            ("EXECABORT", true) if text.contains("because of:") => Ok(Fate::NotDone),
             ("SHARDDOWN" | "TIMEOUT" | "LOADING", false) => Ok(Fate::Done),
             _ => Err("an error that it never may get".into()),
         }
     }
 
+    /// EXEC was answered without an error: with all, or with nothing.
+    fn executed(&mut self, seq: u64, ask: &Ask, reply: &Value, promises: Promises) -> Result<Fate, String> {
+        let Ask::Exec(block, watched) = ask else { return Err("no EXEC".into()) };
+        if *reply == Value::Nil {
+            let right = *watched && !promises.calm;
+            return if right { Ok(Fate::NotDone) } else { Err("nothing was executed".into()) };
+        }
+        let elements = reply.elements().ok_or("no array")?;
+        if self.spoiled || elements.len() != block.len() {
+            return Err(format!("{} replies to {} commands", elements.len(), block.len()));
+        }
+        for (ask, element) in block.iter().zip(elements) {
+            self.value(seq, ask, element, promises)?;
+        }
+        Ok(Fate::Done)
+    }
+
     fn settle(&mut self, seq: u64, ask: &Ask, fate: Fate, ledger: &mut Ledger) {
+        if let Ask::Exec(block, _) = ask {
+            return block.iter().for_each(|ask| self.settle(seq, ask, fate, ledger));
+        }
+        if let Ask::Pop(..) = ask {
+            self.unknown_pops += usize::from(fate == Fate::Unknown);
+        }
+        if let Ask::Push(_, id) = ask {
+            if fate == Fate::Done {
+                self.pushed.push(*id);
+            }
+            ledger.entry(*id).or_default().fate = Some(fate);
+        }
         let (keys, ids): (Vec<&String>, Vec<u64>) = match ask {
             Ask::Eval(key, _, "forge") => (vec![key], vec![]),
             Ask::Evalsha(key, _, "deny") => (vec![key], vec![]),
@@ -365,9 +505,38 @@ impl Model {
                 wrong(n > most || (promises.strict && n < least))
             }
             Ask::Dbsize => wrong(number()? < BIG.len() as i64),
+            Ask::Scan(_) => self.page(reply),
             Ask::Ping => wrong(reply.text() != Some("PONG")),
             Ask::Echo(text) => wrong(reply.text() != Some(text)),
+            Ask::Push(..) => wrong(number()? < 1),
+            Ask::Pop(..) if *reply == Value::Nil => Ok(()),
+            Ask::Pop(key, _) => {
+                let elements = reply.elements().ok_or("no array")?;
+                let text = elements.get(1).and_then(Value::text).ok_or("no element")?;
+                let id = text.strip_prefix('<').and_then(|t| t.strip_suffix('>')?.parse().ok());
+                self.popped.push(id.ok_or("no element")?);
+                wrong(elements.len() != 2 || elements[0].text() != Some(key))
+            }
+            Ask::Watch(_) | Ask::Multi | Ask::Discard => wrong(reply.text() != Some("OK")),
+            Ask::Queued(_) => wrong(reply.text() != Some("QUEUED")),
+            Ask::Exec(..) => Err("it is looked at elsewhere".into()),
         }
+    }
+
+    /// A page of the scan; at its end every key has been shown that was there all the time.
+    fn page(&mut self, reply: &Value) -> Result<(), String> {
+        let Some([cursor, found]) = reply.elements() else { return Err("no page".into()) };
+        let cursor = cursor.text().and_then(|text| text.parse().ok()).ok_or("no cursor")?;
+        let Value::Array(found) = found else { return Err("no keys".into()) };
+        self.scan.1.extend(found.iter().filter_map(|key| key.text()).map(|key| key.as_bytes().to_vec()));
+        self.scan.0 = cursor;
+        if cursor > 0 {
+            return Ok(());
+        }
+        self.scanned_all += 1;
+        let shown = core::mem::take(&mut self.scan.1);
+        let missed = (0..BIG.len()).map(|i| format!("big{i}")).find(|key| !shown.contains(key.as_bytes()));
+        missed.map_or(Ok(()), |key| Err(format!("{key} was missed")))
     }
 
     /// A read sees a write that stands before it, and none behind; where nothing is ever lost, not an
@@ -429,6 +598,15 @@ impl Model {
             }
         }
         Ok(())
+    }
+}
+
+fn words_of_queued(ask: &Ask) -> Vec<Vec<u8>> {
+    match ask {
+        Ask::Get(key) => vec![b"GET".to_vec(), key.as_bytes().to_vec()],
+        Ask::Set(key, id) => vec![b"SET".to_vec(), key.as_bytes().to_vec(), value(*id, 0)],
+        Ask::Ping => vec![b"PING".to_vec()],
+        other => panic!("{other:?} does not stand in blocks"),
     }
 }
 

@@ -8,6 +8,8 @@ use ketch::internals::resp::{
 };
 use ketch::internals::topology::Digest;
 
+use super::connection::push;
+
 pub(crate) type Request = Vec<Vec<u8>>;
 
 const LIMITS: RequestLimits =
@@ -61,11 +63,19 @@ pub(crate) struct Node {
     pub(crate) master: bool,
     pub(crate) mood: Mood,
     pub(crate) data: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Of its hash table, and its run id: another one after a restart.
+    pub(crate) seed: u64,
     /// Bodies of scripts by their digests.
     pub(crate) scripts: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// How often each key was changed.
+    pub(crate) versions: BTreeMap<Vec<u8>, u64>,
 }
 
+/// Of each node's hash table.
+const BUCKETS: u64 = 32;
+
 /// What a node did with a request.
+#[derive(Default)]
 pub(crate) struct Done {
     pub(crate) reply: Vec<u8>,
     /// It was refused as not executed.
@@ -82,7 +92,7 @@ const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Node {
     pub(crate) fn execute(&mut self, request: &Request) -> Done {
-        let mut done = Done { reply: Vec::new(), refused: false, role: None, changed: Vec::new() };
+        let mut done = Done::default();
         let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
         let out = &mut done.reply;
         match name.as_str() {
@@ -92,6 +102,7 @@ impl Node {
             }
             "AUTH" | "SELECT" if self.mood == Mood::Strict => error(out, b"ERR not allowed"),
             "AUTH" | "SELECT" => simple(out, "OK"),
+            "INFO" => bulk(out, format!("# Server\r\nrun_id:{:040x}\r\n", self.seed).as_bytes()),
             "CLIENT" => error(out, b"ERR unknown subcommand 'NO-EVICT'. Try CLIENT HELP."),
             "SCRIPT" if self.mood != Mood::Loading => self.script(&request[1..], out),
             _ if self.mood == Mood::Loading => {
@@ -111,6 +122,14 @@ impl Node {
             },
             _ => done.changed = self.data(&name, &request[1..], out),
         }
+        done
+    }
+
+    /// What it does with a request that it has taken.
+    pub(crate) fn run(&mut self, request: &Request) -> Done {
+        let mut done = Done::default();
+        let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
+        done.changed = self.data(&name, &request[1..], &mut done.reply);
         done
     }
 
@@ -162,6 +181,12 @@ impl Node {
                 args.iter().for_each(|key| self.get(key, out));
             }
             "EXISTS" => integer(out, args.iter().filter(|k| self.data.contains_key(*k)).count() as i64),
+            // SCAN cursor COUNT buckets
+            "SCAN" => {
+                let [cursor, count] =
+                    [0, 2].map(|i| String::from_utf8_lossy(&args[i]).parse::<u64>().unwrap());
+                self.scan(cursor % BUCKETS, count, out);
+            }
             "PFCOUNT" => integer(out, 0),
             "DBSIZE" => integer(out, self.data.len() as i64),
             "SET" => {
@@ -186,6 +211,10 @@ impl Node {
                 integer(out, value.len() as i64);
                 return vec![args[0].clone()];
             }
+            "RPUSH" => {
+                push(self, &args[0], &args[1], out);
+                return vec![args[0].clone()];
+            }
             "INCR" => {
                 let value = self.data.entry(args[0].clone()).or_default();
                 let number = String::from_utf8_lossy(value).parse().unwrap_or(0) + 1;
@@ -203,6 +232,23 @@ impl Node {
         Vec::new()
     }
 
+    /// Some buckets of its hash table; which key lies in which is its own affair.
+    fn scan(&self, cursor: u64, count: u64, out: &mut Vec<u8>) {
+        let bucket = |key: &[u8]| {
+            let hash = key
+                .iter()
+                .fold(self.seed | 1, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            (hash >> 32) % BUCKETS
+        };
+        let end = (cursor + count).min(BUCKETS);
+        let found: Vec<&Vec<u8>> =
+            self.data.keys().filter(|key| (cursor..end).contains(&bucket(key))).collect();
+        array(out, 2);
+        bulk(out, (end % BUCKETS).to_string().as_bytes());
+        array(out, found.len());
+        found.into_iter().for_each(|key| bulk(out, key));
+    }
+
     fn get(&self, key: &[u8], out: &mut Vec<u8>) {
         match self.data.get(key) {
             Some(value) => bulk(out, value),
@@ -212,10 +258,10 @@ impl Node {
 }
 
 pub(crate) fn is_write(name: &str) -> bool {
-    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA")
+    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA" | "RPUSH" | "BLPOP")
 }
 
 /// The engine's own questions.
 pub(crate) fn is_own(name: &str) -> bool {
-    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "SCRIPT")
+    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "INFO" | "SCRIPT" | "UNWATCH")
 }

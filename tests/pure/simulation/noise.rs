@@ -29,6 +29,14 @@ const BYTES: &[&[u8]] = &[
     b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n",
     b"PING\r\n",
     b"QUIT\r\n",
+    b"CLIENT LIST\r\n",
+    b"CLIENT KILL ADDR 1:1\r\n",
+    b"CLIENT PAUSE 500\r\n",
+    b"CLIENT PAUSE 900 WRITE\r\n",
+    b"CLIENT UNPAUSE\r\n",
+    b"CLIENT REPLY OFF\r\n",
+    b"CLIENT REPLY SKIP\r\n",
+    b"CLIENT REPLY ON\r\n",
     b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$70000\r\n",
     b"+OK\r\n",
     b"$5\r\nhello\r\n",
@@ -54,7 +62,7 @@ fn noise(chance: &mut Chance) -> Vec<u8> {
 
 pub(crate) fn run(seed: u64) {
     let promises = Promises { calm: false, strict: false };
-    let mut world = World::new(seed, Plan { shards: 2, nodes: 2, ..Plan::default() }, promises);
+    let mut world = World::new(seed, Plan { workers: 2, shards: 2, nodes: 2, ..Plan::default() }, promises);
     world.watched = false;
     let mut clients: Vec<ClientId> = Vec::new();
     for step in 0..200 {
@@ -84,5 +92,15 @@ pub(crate) fn run(seed: u64) {
             }
         });
         world.now = world.now + core::time::Duration::from_millis(world.chance.below(300) as u64);
+        if world.chance.one_in(3) {
+            world.turn(1, |_| {});
+        }
+        if world.chance.one_in(20) {
+            let kill = b"\r\nCLIENT KILL TYPE normal SKIPME no\r\n";
+            let at = world.chance.below(clients.len());
+            if let Some(id) = clients.get(at).copied() {
+                world.turn(0, |world| world.sites[0].engine.client_bytes(id, kill));
+            }
+        }
     }
 }

@@ -62,6 +62,7 @@ fn world(seed: u64, weather: Weather, chance: &mut Chance) -> World {
             upstream_buffer: ByteSize::kib([1, 8, 64, 1024][chance.below(4)]),
             output_limit: ByteSize::mib(if weather == Weather::Calm || chance.one_in(2) { 64 } else { 1 }),
             max_upstreams: 4 + chance.below(6),
+            max_pinned: if chance.one_in(4) { 2 } else { 1000 },
             ..Limits::default()
         },
         ..Plan::default()
@@ -262,6 +263,9 @@ fn set_mood(world: &mut World, node: usize, mood: Mood) {
         let broken: Vec<UpstreamId> = ends.map(|(id, _)| *id).collect();
         world.turn(site, |world| broken.into_iter().for_each(|id| world.cut_upstream(site, id, 0)));
     }
+    // What comes back is another process.
+    let seed = &mut world.nodes[node].seed;
+    *seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
 }
 
 /// Another node of the shard becomes its master and is believed.
@@ -270,6 +274,9 @@ fn failover(world: &mut World, shard: usize, weather: Weather) {
     let old = world.topology.pools[0].shards[shard].primary.unwrap();
     let two_masters = weather == Weather::Wild && world.chance.one_in(2);
     world.nodes[old.0 as usize].master = two_masters;
+    if !two_masters && world.chance.one_in(2) {
+        world.force_unblock(old.0 as usize);
+    }
     world.nodes[new.0 as usize].master = true;
     let (role, now) = (if world.chance.one_in(2) { Role::Deposed } else { Role::Replica }, world.now);
     world.publish(|pool| {
@@ -366,6 +373,9 @@ pub(crate) fn check_ledger(world: &World, weather: Weather) {
         }
     }
     let strict = weather != Weather::Wild;
+    if strict {
+        check_lists(world);
+    }
     for site in &world.sites {
         for model in site.clients.values().map(|end| &end.model).chain(&world.gone) {
             let data = world.nodes.iter().filter(|n| n.master).fold(Default::default(), |mut all, n| {
@@ -381,4 +391,32 @@ pub(crate) fn check_ledger(world: &World, weather: Weather) {
     };
     let odd: Vec<_> = world.closed.iter().filter(|(_, reason)| !expected(reason)).collect();
     assert!(odd.is_empty(), "clients were closed: {odd:?}");
+}
+
+/// Each element that was pushed was taken once at most, and by somebody who was told, or may have been.
+fn check_lists(world: &World) {
+    let here = world.sites.iter().flat_map(|site| site.clients.values()).map(|end| &end.model);
+    let models: Vec<_> = here.chain(&world.gone).collect();
+    let mut popped: Vec<u64> = models.iter().flat_map(|model| model.popped.iter().copied()).collect();
+    popped.sort_unstable();
+    assert!(popped.windows(2).all(|pair| pair[0] != pair[1]), "an element was given out twice: {popped:?}");
+    let lists = world.nodes.iter().filter(|node| node.master).flat_map(|node| &node.data);
+    let left: Vec<u64> = lists
+        .filter(|(key, _)| key.starts_with(b"q"))
+        .flat_map(|(_, list)| {
+            String::from_utf8_lossy(list).into_owned().split('>').map(str::to_owned).collect::<Vec<_>>()
+        })
+        .filter_map(|element| element.strip_prefix('<')?.parse().ok())
+        .collect();
+    let gone = |model: &&super::model::Model| {
+        model.owed.iter().filter(|(_, ask, _)| matches!(ask, super::model::Ask::Pop(..))).count()
+    };
+    let may_be_lost: usize = models.iter().map(|model| model.unknown_pops + gone(model)).sum();
+    let pushed = |model: &&super::model::Model| model.pushed.clone();
+    let lost = models
+        .iter()
+        .flat_map(pushed)
+        .filter(|id| popped.binary_search(id).is_err() && !left.contains(id))
+        .count();
+    assert!(lost <= may_be_lost, "{lost} elements are lost, {may_be_lost} may be");
 }

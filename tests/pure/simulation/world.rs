@@ -11,6 +11,7 @@ use ketch::internals::exchange::Letters;
 use ketch::internals::metrics::Registry;
 use ketch::internals::topology::{Pool, ProcessFacts, Role, Topology};
 
+use super::connection::Connection;
 use super::model::{Ask, Ledger, Model, Promises, big, ids};
 use super::node::{Mood, Node, Request, RequestReader, is_own, is_write};
 use super::setup::{self, Chance, Plan};
@@ -37,6 +38,8 @@ pub(crate) struct World {
     pub(crate) kernel: usize,
     /// Whether what is sent to nodes is looked at.
     pub(crate) watched: bool,
+    /// Numbers connections, and what blocks on them.
+    pub(crate) next_order: u64,
 }
 
 /// A worker: its engine and its driver's sockets.
@@ -87,6 +90,9 @@ pub(crate) struct UpstreamEnd {
     read_total: u64,
     /// What ROLE answered last, as far as Ketch has read.
     pub(crate) role: Option<bool>,
+    pub(crate) connection: Connection,
+    /// What was given to the kernel since MULTI.
+    given_block: Option<Vec<Request>>,
 }
 
 impl UpstreamEnd {
@@ -98,6 +104,12 @@ impl UpstreamEnd {
     pub(crate) fn say(&mut self, bytes: &[u8]) {
         self.said.extend_from_slice(bytes);
         self.said_total += bytes.len() as u64;
+    }
+
+    /// The node answers; what ROLE says in it is remembered.
+    pub(crate) fn answer(&mut self, bytes: &[u8], role: Option<bool>) {
+        self.say(bytes);
+        self.roles.extend(role.map(|role| (self.said_total, role)));
     }
 }
 
@@ -140,6 +152,7 @@ impl World {
             replicates: true,
             kernel: 64 * 1024,
             watched: true,
+            next_order: 0,
             topology,
             plan,
         };
@@ -150,6 +163,7 @@ impl World {
     /// One turn of a worker's loop with the events that `events` brings.
     pub(crate) fn turn(&mut self, site: usize, events: impl FnOnce(&mut World)) {
         let now = self.now;
+        self.end_blocks();
         self.sites[site].engine.begin_turn(now);
         if self.sites[site].topology.epoch != self.topology.epoch {
             self.sites[site].topology = self.topology.clone();
@@ -262,18 +276,8 @@ impl World {
             return;
         }
         let piece: Vec<u8> = end.taken.drain(..n.min(end.taken.len())).collect();
-        let node = end.node;
         for request in end.heard.read(&piece) {
-            let done = self.nodes[node].execute(&request);
-            note_executed(&mut self.ledger, &request, &done);
-            if let Some(end) = self.sites[site].upstreams.get_mut(&id) {
-                end.said.extend_from_slice(&done.reply);
-                end.said_total += done.reply.len() as u64;
-                end.roles.extend(done.role.map(|role| (end.said_total, role)));
-            }
-            if self.replicates {
-                self.replicate(node, &done.changed);
-            }
+            self.hear(site, id, &request);
         }
     }
 
@@ -288,7 +292,7 @@ impl World {
         }
     }
 
-    fn replicate(&mut self, from: usize, keys: &[Vec<u8>]) {
+    pub(crate) fn replicate(&mut self, from: usize, keys: &[Vec<u8>]) {
         let shard = self.nodes[from].shard;
         for key in keys {
             let value = self.nodes[from].data.get(key).cloned();
@@ -346,6 +350,7 @@ impl World {
         match action {
             Action::Connect { upstream, to, .. } => {
                 let node = usize::from(to.port() - 7000);
+                self.next_order += 1;
                 let end = UpstreamEnd {
                     node,
                     open: false,
@@ -358,6 +363,8 @@ impl World {
                     said_total: 0,
                     read_total: 0,
                     role: None,
+                    connection: Connection::new(self.next_order),
+                    given_block: None,
                 };
                 assert!(self.sites[s].upstreams.insert(upstream, end).is_none(), "the id is new");
             }
@@ -430,7 +437,7 @@ impl World {
                 let (node, role) = (end.node, end.role);
                 let requests = if self.watched { end.given.read(&piece) } else { Vec::new() };
                 for request in requests {
-                    self.check_sent(site, node, role, &request);
+                    self.given(site, id, node, role, request);
                 }
             }
         }
@@ -441,6 +448,23 @@ impl World {
     pub(crate) fn write_on(&mut self, site: usize) {
         for party in core::mem::take(&mut self.sites[site].waiting) {
             self.write(site, party);
+        }
+    }
+
+    /// A block is sent once its EXEC is: before, the node does nothing with it.
+    fn given(&mut self, site: usize, id: UpstreamId, node: usize, role: Option<bool>, request: Request) {
+        let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
+        let block = &mut self.sites[site].upstreams.get_mut(&id).expect("it is there").given_block;
+        match name.as_str() {
+            "MULTI" => *block = Some(Vec::new()),
+            "EXEC" => {
+                let block = block.take().expect("EXEC behind MULTI");
+                block.iter().for_each(|request| self.check_sent(site, node, role, request));
+            }
+            _ => match block {
+                Some(block) => block.push(request),
+                None => self.check_sent(site, node, role, &request),
+            },
         }
     }
 
@@ -467,7 +491,7 @@ impl World {
     }
 }
 
-fn note_executed(ledger: &mut Ledger, request: &Request, done: &super::node::Done) {
+pub(crate) fn note_executed(ledger: &mut Ledger, request: &Request, done: &super::node::Done) {
     for id in ids(request) {
         let record = ledger.entry(id).or_default();
         if done.refused {
@@ -489,5 +513,14 @@ fn new_node(node: &ketch::internals::topology::Node, pool: &Pool) -> Node {
         }
     }
     let master = pool.shards[shard].primary == Some(node.id);
-    Node { shard, master, mood: Mood::Well, data, scripts: BTreeMap::new() }
+    let seed = u64::from(node.id.0).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Node {
+        shard,
+        master,
+        mood: Mood::Well,
+        data,
+        seed,
+        scripts: BTreeMap::new(),
+        versions: BTreeMap::new(),
+    }
 }

@@ -217,17 +217,23 @@ impl Engine {
 
     /// The time of a command that is held is up: as if it had blocked in vain.
     pub(super) fn time_out_held(&mut self, id: ClientId) {
-        self.unhold_blocked(id);
-        self.answer_with_nothing(id);
+        if self.unhold_blocked(id) {
+            self.answer_with_nothing(id);
+        }
     }
 
-    fn unhold_blocked(&mut self, id: ClientId) {
-        let Some(blocked) = self.clients.get(id).and_then(|c| c.session.blocked.as_ref()) else { return };
+    /// Takes the command out of the hold. False if it is not there: then it has its answer, which waits for
+    /// the client's earlier ones.
+    fn unhold_blocked(&mut self, id: ClientId) -> bool {
+        let Some(blocked) = self.clients.get(id).and_then(|c| c.session.blocked.as_ref()) else {
+            return false;
+        };
         let (seq, shard) = (blocked.seq, blocked.shard);
-        for number in self.hold.of_client_and_shard(id, shard) {
-            if self.hold.get(number).is_some_and(|held| held.owner.seq() == seq) {
-                self.unhold(number);
-            }
+        let numbers = self.hold.of_client_and_shard(id, shard);
+        let its = |n: &u64| self.hold.get(*n).is_some_and(|held| held.owner.seq() == seq);
+        match numbers.into_iter().find(its) {
+            Some(number) => self.unhold(number).is_some(),
+            None => false,
         }
     }
 

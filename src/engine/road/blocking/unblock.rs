@@ -30,19 +30,21 @@ impl Engine {
         let found = self.clients.iter::<ClientId>().find(|(_, client)| meant(client));
         let Some((id, client)) = found else { return false };
         let Some(blocked) = &client.session.blocked else { return false };
-        match blocked.stage {
-            Stage::Waiting | Stage::Resolving(_) => {
-                self.unhold_blocked(id);
-                self.answer_unblocked(id, error);
+        if blocked.is_sent() {
+            if let Some(blocked) = self.clients.get_mut(id).and_then(|c| c.session.blocked.as_mut()) {
+                blocked.unblock = Some(error);
             }
-            Stage::Sent(_) | Stage::Unblocking(..) => {
-                if let Some(blocked) = self.clients.get_mut(id).and_then(|c| c.session.blocked.as_mut()) {
-                    blocked.unblock = Some(error);
-                }
-                self.ask_to_unblock(id);
-            }
+            self.ask_to_unblock(id);
+            return true;
         }
-        true
+        let found = matches!(blocked.stage, Stage::Resolving(_)) || self.unhold_blocked(id);
+        if found {
+            if let Some(blocked) = self.clients.get_mut(id).and_then(|c| c.session.blocked.as_mut()) {
+                blocked.stage = Stage::Waiting;
+            }
+            self.answer_unblocked(id, error);
+        }
+        found
     }
 
     fn answer_unblocked(&mut self, id: ClientId, error: bool) {

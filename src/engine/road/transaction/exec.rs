@@ -14,7 +14,7 @@ use crate::engine::clients::pinned::{Block, Executing, Own, OwnKind};
 use crate::engine::profile::Profile;
 use crate::engine::road::gather::Join;
 use crate::engine::road::judge::Case;
-use crate::engine::road::{Flow, GatherId, HeldOwner, UNBOUND};
+use crate::engine::road::{Flow, GatherId, HeldOwner, Tag, UNBOUND};
 use crate::engine::upstreams::{Expected, Owner, Step};
 use crate::failover::{Fate, Verdict};
 use crate::resp::{self, Elements, RequestScanner, Scanned, Span};
@@ -92,7 +92,7 @@ impl Engine {
             client.session.transaction = None;
         }
         let mut reply = Vec::new();
-        self.spliced(id, b"*0\r\n", block.own, &mut reply);
+        self.spliced(id, b"*0\r\n", Tag::default(), block.own, &mut reply);
         self.give(id, seq, &reply);
     }
 
@@ -189,7 +189,7 @@ impl Engine {
     /// The node's answer to a block in which some commands are Ketch's own.
     pub(in crate::engine::road) fn join_block(&mut self, id: GatherId) {
         let Some(gather) = self.gathers.get(id) else { return };
-        let (client, seq, bytes) = (gather.client, gather.seq, gather.bytes());
+        let (client, seq, bytes, process) = (gather.client, gather.seq, gather.bytes(), gather.answered_by());
         let mut reply = Vec::new();
         gather.join(&mut reply);
         self.gathers.end(id);
@@ -198,13 +198,13 @@ impl Engine {
         let executing = c.session.transaction.as_mut().and_then(|t| t.executing.as_mut());
         let own = executing.filter(|e| e.seq == seq).map(|e| core::mem::take(&mut e.own));
         let mut whole = Vec::with_capacity(reply.len());
-        self.spliced(client, &reply, own.unwrap_or_default(), &mut whole);
+        self.spliced(client, &reply, process, own.unwrap_or_default(), &mut whole);
         self.give(client, seq, &whole);
     }
 
     /// Ketch's own answers at their places among the node's. Where the node executed nothing, neither does
     /// Ketch.
-    fn spliced(&mut self, id: ClientId, reply: &[u8], own: Vec<Own>, out: &mut Vec<u8>) {
+    fn spliced(&mut self, id: ClientId, reply: &[u8], process: Tag, own: Vec<Own>, out: &mut Vec<u8>) {
         let Some(elements) = Elements::of(reply) else { return out.extend_from_slice(reply) };
         let answers = own.iter().filter(|own| matches!(own.what, OwnKind::Answer(..))).count();
         let total = elements.len() + answers;
@@ -214,6 +214,14 @@ impl Engine {
             let mine = own.next_if(|own| own.at == at).map(|own| own.what);
             match mine {
                 Some(OwnKind::Answer(local, request)) => self.answer_within(id, local, &request, out),
+                Some(OwnKind::Page(page)) => {
+                    let Some(element) = elements.next() else { return };
+                    if element.starts_with(b"-") {
+                        out.extend_from_slice(element);
+                    } else {
+                        page.join(element, process, out);
+                    }
+                }
                 other => {
                     let Some(element) = elements.next() else { return };
                     out.extend_from_slice(element);

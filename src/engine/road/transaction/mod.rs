@@ -116,6 +116,7 @@ impl Engine {
         let pool = client.pool;
         if let Some(watch) = client.session.transaction.take().and_then(|begun| begun.watch) {
             self.release_pin(pool);
+            self.answer_held_watches(id, watch.shard);
             watch.upstream.into_iter().for_each(|upstream| self.let_go(upstream));
         }
     }

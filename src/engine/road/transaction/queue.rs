@@ -44,11 +44,14 @@ impl Engine {
             Handling::Forward | Handling::Split(_) => self.queue_by_keys(id, pool, row, request),
             Handling::Later(why) => self.refuse(id, ErrorReply::Later { command: row.name, why }),
             Handling::Refused(why) => self.refuse(id, ErrorReply::Refused { command: row.name, why }),
+            Handling::Scan => self.queue_page(id, pool, row, request),
+            // The node counts at once, as Redis does within a block.
+            Handling::Wait => self.queue_for_node(id, pool, None, request),
             // What concerns all shards is one shard's business where there is one.
-            Handling::EachShard if self.topology.pool(pool).shards.len() == 1 => {
+            Handling::EachShard | Handling::RandomKey if self.topology.pool(pool).shards.len() == 1 => {
                 self.queue_for_node(id, pool, None, request)
             }
-            Handling::EachShard => {
+            Handling::EachShard | Handling::RandomKey => {
                 let name = self.pool_name(pool);
                 self.refuse(id, ErrorReply::WholePoolInBlock { command: row.name, pool: &name })
             }
@@ -65,6 +68,28 @@ impl Engine {
         };
         let keyless = row.single_key().is_none() && self.keys.is_empty();
         self.queue_for_node(id, pool, shard.filter(|_| !keyless), request)
+    }
+
+    /// A page of a scan: with the node's own cursor in the block, and with Ketch's in the answer.
+    fn queue_page(&mut self, id: ClientId, pool: PoolId, row: &'static Row, request: &[u8]) -> Flow {
+        let mut asked = Vec::new();
+        let (page, shard) = match self.page_request(pool, row, request, &mut asked) {
+            Ok(asked) => asked,
+            Err(error) => return self.refuse_shard(id, pool, error),
+        };
+        let Some(block) = self.clients.get_mut(id).and_then(Client::block) else { return Flow::Taken };
+        if block.own.len() >= MOST_OWN {
+            return self.refuse_block(id, pool);
+        }
+        let at = block.commands;
+        let flow = self.queue_for_node(id, pool, Some(shard), &asked);
+        if let Some(block) = self.clients.get_mut(id).and_then(Client::block)
+            && block.commands > at
+            && !block.dirty
+        {
+            block.own.push(Own { at, what: OwnKind::Page(page) });
+        }
+        flow
     }
 
     fn queue_select(&mut self, id: ClientId, pool: PoolId, request: &[u8]) -> Flow {
@@ -114,7 +139,7 @@ impl Engine {
         let Some(block) = self.clients.get_mut(id).and_then(Client::block) else { return Flow::Taken };
         let kept = |own: &Own| match &own.what {
             OwnKind::Answer(_, request) => request.len(),
-            OwnKind::Select(_) => 0,
+            OwnKind::Select(_) | OwnKind::Page(_) => 0,
         };
         if block.own.len() >= MOST_OWN || block.own.iter().map(kept).sum::<usize>() > limit {
             return self.refuse_block(id, pool);

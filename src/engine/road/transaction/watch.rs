@@ -106,6 +106,18 @@ impl Engine {
         }
     }
 
+    /// What was to be watched need not be any more, before it ever was.
+    pub(super) fn answer_held_watches(&mut self, id: ClientId, shard: ShardId) {
+        for number in self.hold.of_client_and_shard(id, shard) {
+            let row = self.hold.get(number).map(|held| command::row(held.row).handling);
+            if row == Some(Handling::Transaction(Transaction::Watch))
+                && let Some(held) = self.unhold(number)
+            {
+                self.answer_owner(held.owner, OK);
+            }
+        }
+    }
+
     /// By which upstream a client's request goes while it watches keys: those of the watched shard by its
     /// own, others to the primary.
     pub(in crate::engine::road) fn choose_watching(

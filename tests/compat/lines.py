@@ -2,10 +2,11 @@
 
 import os
 import queue
-import signal
 import subprocess
 import threading
 import time
+
+import children
 
 STALLED = object()
 """Given out in place of a line when a limit was reached; the program has been killed by then."""
@@ -14,9 +15,9 @@ STALLED = object()
 def lines_of(command, cwd, env, silence, limit):
     """Yields the lines of `command` until it ends, then its exit code; or STALLED when it said nothing for
     `silence` seconds or ran longer than `limit`. All that it started is killed at the end."""
-    process = subprocess.Popen(
-        [str(word) for word in command], cwd=cwd, env={**os.environ, **env}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+    process = children.start(
+        command, cwd=cwd, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     said = queue.Queue()
     threading.Thread(target=_pump, args=(process.stdout, said), daemon=True).start()
@@ -33,7 +34,7 @@ def lines_of(command, cwd, env, silence, limit):
                 return
             yield line
     finally:
-        _kill_group(process)
+        children.kill(process)
 
 
 def _pump(pipe, said):
@@ -41,10 +42,3 @@ def _pump(pipe, said):
         said.put(line.decode(errors="replace").rstrip("\n"))
     said.put(None)
 
-
-def _kill_group(process):
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()

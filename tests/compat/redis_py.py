@@ -28,7 +28,11 @@ LEFT_OUT_FILES = (
 )
 FOLDERS = ("tests", "tests/test_asyncio")
 
-QUICK_FILES = ("tests/test_commands", "tests/test_pipeline", "tests/test_pubsub", "tests/test_scripting")
+QUICK = {
+    "resp2": ("tests/test_pipeline", "tests/test_scripting", "tests/test_lock", "tests/test_monitor"),
+    "resp3": ("tests/test_commands", "tests/test_pubsub", "tests/test_cache"),
+}
+"""The files of `--quick`, by way."""
 
 NODE_SETTINGS = 'save ""\nenable-debug-command yes\nenable-protected-configs yes\n'
 

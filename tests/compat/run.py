@@ -5,11 +5,13 @@ docs/compatibility.md tells what is run, what is left out, and how to read what 
 """
 
 import argparse
+import concurrent.futures
 import pathlib
 import shutil
 import signal
 import sys
 
+import children
 import compare
 import fetch
 import redis_py
@@ -46,7 +48,7 @@ class Redis:
         self.args = args
         self.suite, version = fetch.redis_suite()
         self.title = f"the tests of {version}"
-        self.everything, self.quick = tcl.all_units(self.suite), list(tcl.QUICK_UNITS)
+        self.everything, self.quick = tcl.all_units(self.suite), tcl.QUICK
 
     def run(self, unit, way):
         options = [word for test in self.args.only or () for word in ("--only", test)]
@@ -64,7 +66,7 @@ class RedisPy:
         self.args = args
         self.suite, self.python = fetch.redis_py_suite()
         self.title = f"the tests of redis-py {fetch.redis_py_version()}"
-        self.everything, self.quick = redis_py.all_units(self.suite), list(redis_py.QUICK_FILES)
+        self.everything, self.quick = redis_py.all_units(self.suite), redis_py.QUICK
 
     def run(self, unit, way):
         options = [word for test in self.args.only or () for word in ("-k", test)]
@@ -74,7 +76,7 @@ class RedisPy:
 def run_pair(suite, way_name, args):
     """Runs all units both ways; the comparisons."""
     direct, through = PAIRS[suite.name][way_name]
-    units = suite.quick if args.quick else suite.everything
+    units = suite.quick[way_name] if args.quick else suite.everything
     if args.unit:
         units = [unit for unit in suite.everything if unit in args.unit]
     kept = {way: Kept(RESULTS / f"{suite.name}-{way.name}.json") for way in (direct, through)}
@@ -82,10 +84,11 @@ def run_pair(suite, way_name, args):
     fetch.say(f"{suite.title}, {direct.name} and {way_name}: {len(units)} units")
     comparisons = []
     for unit in units:
-        for way in (direct, through):
-            if way is direct and args.keep_direct and unit in kept[way].units:
-                continue
-            kept[way].put(unit, suite.run(unit, way))
+        wanted = [way for way in (direct, through) if not (args.keep_direct and way is direct and unit in kept[way].units)]
+        # Side by side where time matters more than undisturbed servers.
+        with concurrent.futures.ThreadPoolExecutor(len(wanted) if args.quick else 1) as at_once:
+            for way, outcomes in zip(wanted, at_once.map(lambda way: suite.run(unit, way), wanted)):
+                kept[way].put(unit, outcomes)
         one = compare.compare(unit, kept[direct].units[unit], kept[through].units[unit], expected)
         comparisons.append(one)
         seconds = [f"{kept[way].units[unit].seconds:.0f} s" for way in (direct, through)]
@@ -135,8 +138,8 @@ def main():
 
 
 if __name__ == "__main__":
-    # A time limit around this ends it by SIGTERM: as an exception, so that what was started is stopped.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, children.kill_all_and_exit)
     try:
         sys.exit(main())
     except fetch.CannotFetch as why:

@@ -9,10 +9,11 @@ import pathlib
 import random
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
 import urllib.request
+
+import children
 
 START_LIMIT = 20.0
 """Seconds that a server has to come up. Generous: other work may be using the machine."""
@@ -49,7 +50,7 @@ class Nodes:
         lines = settings + f"\nport {port}\ndir {home}\npidfile {home}/pid\n"
         (home / "redis.conf").write_text(lines)
         with open(home / "log", "wb") as log:
-            process = subprocess.Popen(["redis-server", home / "redis.conf"], stdout=log, stderr=log, cwd=home)
+            process = children.start(["redis-server", home / "redis.conf"], stdout=log, stderr=log, cwd=home)
         self.processes.append(process)
         self.ports.append(port)
         wait_for(f"redis-server on port {port}", lambda: answers_ping(port))
@@ -58,7 +59,7 @@ class Nodes:
         return [f"127.0.0.1:{port}" for port in self.ports]
 
     def stop(self):
-        stop(self.processes)
+        children.stop(self.processes)
 
 
 class Ketch:
@@ -77,9 +78,7 @@ class Ketch:
             f'[pool.main]\nlisten = "127.0.0.1:{self.port}"\nhash_tag = "{{}}"\n{shards}'
         )
         with open(folder / "ketch.log", "wb") as log:
-            self.process = subprocess.Popen(
-                [binary, "run", "-c", config], stdout=log, stderr=log, cwd=folder
-            )
+            self.process = children.start([binary, "run", "-c", config], stdout=log, stderr=log, cwd=folder)
         wait_for("Ketch, with every shard writable", self._is_whole)
 
     def _is_whole(self):
@@ -95,7 +94,7 @@ class Ketch:
         return self.process.poll()
 
     def stop(self):
-        stop([self.process])
+        children.stop([self.process])
 
 
 @contextlib.contextmanager
@@ -113,17 +112,6 @@ def stage(way, settings, binary):
             if started:
                 started.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def stop(processes):
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        try:
-            process.wait(3)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def answers_ping(port):

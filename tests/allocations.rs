@@ -116,7 +116,7 @@ fn topology() -> Topology {
     let address = Address::new("127.0.0.1", 6379);
     let pool = PoolConfig {
         name: "main".into(),
-        listeners: vec![ListenerConfig { address, route: Route::Auto, reads: None }],
+        listeners: vec![ListenerConfig { address, announce: None, route: Route::Auto, reads: None }],
         source: SourceConfig::Static,
         shards: (0..SHARDS).map(shard).collect(),
         hash: "fnv1a_64".into(),

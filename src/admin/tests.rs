@@ -101,6 +101,7 @@ fn topology(epoch: u64, pools: Vec<Pool>) -> Topology {
         id: ListenerId(0),
         pool: PoolId(0),
         address: address(6380),
+        announce: None,
         route: Route::Auto,
         reads: ReadPolicy::PreferReplica,
     };

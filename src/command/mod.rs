@@ -8,6 +8,7 @@
 //! - `keys`: where the keys of a request are; `options`: what only the options tell.
 //! - `learned`: commands that are in no table, as a node describes them (`described`).
 //! - `reply_policy`: part replies → one reply.
+//! - `manual`: `docs/commands.md`, from the rows.
 //!
 //! Deliberately absent: which node serves a command (routing's), what Ketch answers by itself and how
 //! its errors are worded (the engine's), and asking the nodes for commands that are in no table (`control`).
@@ -19,6 +20,7 @@ mod described;
 mod find;
 mod keys;
 mod learned;
+mod manual;
 mod options;
 mod reply_policy;
 mod row;
@@ -28,6 +30,7 @@ pub use described::Described;
 pub use find::{Found, find, find_name};
 pub use keys::{KeyError, keys, keys_and_flags};
 pub use learned::{LEARNED_MAX, Learned, plain_name};
+pub use manual::manual;
 pub use options::{BlockTime, BlockUnit, block_time, blocks, key_patterns};
 pub use reply_policy::{concat, join, places};
 pub use row::{

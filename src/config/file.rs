@@ -280,6 +280,13 @@ static LISTEN: Section = Section {
     doc: "A listener, where `listen = \"HOST:PORT\"` does not say enough. Any number of them.",
     rows: &[
         unset("address", Kind::Address, "\"127.0.0.1:6380\"", "Where clients connect."),
+        unset(
+            "announce",
+            Kind::Address,
+            "\"cache.example.net:6380\"",
+            "Where clients find this listener, which SENTINEL answers. Default: its address, or, where that is every \
+             address of the machine, the one that the client who asks is connected to.",
+        ),
         row(
             "route",
             Kind::Choice(ROUTES),

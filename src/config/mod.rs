@@ -104,6 +104,8 @@ pub struct PoolConfig {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListenerConfig {
     pub address: Address,
+    /// Where clients find it, if not there: what SENTINEL answers. Never an unspecified address.
+    pub announce: Option<Address>,
     pub route: Route,
     /// Overrides the pool's.
     pub reads: Option<ReadPolicy>,

@@ -88,6 +88,9 @@ fn write_pool(lines: &mut Lines, pool: &PoolConfig) {
     for listener in &pool.listeners {
         lines.header(&format!("[[{title}.listen]]"));
         lines.text("address", &listener.address);
+        if let Some(announce) = &listener.announce {
+            lines.text("announce", announce);
+        }
         lines.text("route", ROUTES[listener.route as usize]);
         if let Some(reads) = listener.reads {
             lines.text("reads", READS[reads as usize]);

@@ -66,6 +66,7 @@ fn listeners(pools: &[Arc<Pool>]) -> Arc<[ListenerInfo]> {
             id: ListenerId(number(index)),
             pool: pool.id,
             address: listener.address.clone(),
+            announce: listener.announce.clone(),
             route: listener.route,
             reads: listener.reads.unwrap_or(pool.config.reads),
         })

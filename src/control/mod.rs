@@ -16,7 +16,9 @@ mod first;
 mod journal;
 mod learn;
 mod probe;
+mod report;
 mod resolve;
+mod sampler;
 mod source;
 
 use core::time::Duration;
@@ -32,6 +34,7 @@ use crate::failover::{Ask, Beliefs, next};
 use crate::topology::{Observation, Pool, Publisher, Topology};
 
 pub use first::first_topology;
+pub use sampler::sample;
 
 /// Observations that may wait for the loop: a failover makes some hundred. Whoever may not wait counts
 /// what does not fit; probes and Sentinels wait.

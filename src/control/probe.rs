@@ -1,5 +1,6 @@
 //! Each node is asked PING and ROLE, on a connection of its own that stays open: once an interval, and
-//! at once when somebody wants to know. What the answers mean is `failover`'s.
+//! at once when somebody wants to know. What the answers mean is `failover`'s. INFO is asked, too, for
+//! what Ketch's own INFO adds up; nothing depends on its answer.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -13,17 +14,54 @@ use crate::base::{Address, NodeId, PoolId};
 use crate::config::PoolConfig;
 use crate::failover::role_of;
 use crate::resp::{Value, command};
-use crate::topology::{Node, NodeFacts, NodeFailure, Observation, Pool};
+use crate::topology::{Node, NodeFacts, NodeFailure, NodeReport, Observation, Pool};
 
 use super::Told;
 use super::asker::{AskError, Connection, Login};
 use super::backoff::Backoff;
+use super::report;
 use super::resolve::{LOOK_UP_AGAIN, resolve};
 
 /// The first wait after a failure: a node that restarts is back in less than a second.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// Questions that come closer together are one.
 const ASK_GAP: Duration = Duration::from_millis(10);
+/// How old what a node reported may be before it is asked again. A node that is probed less often reports
+/// less often.
+const REPORT_EVERY: Duration = Duration::from_millis(900);
+
+/// What a node is asked for its report, on the connection at hand.
+#[derive(Default)]
+struct Reporting {
+    asked: Option<Instant>,
+    /// By question: Ketch's user may not ask it, and does not ask again. Each refusal would be noted in the
+    /// node's log.
+    refused: [bool; QUESTIONS.len()],
+}
+
+const QUESTIONS: [&[&str]; 2] = [&["INFO"], &["CONFIG", "GET", "notify-keyspace-events"]];
+
+impl Reporting {
+    /// Which of the questions are to be asked now.
+    fn due(&self) -> Vec<usize> {
+        if self.asked.is_some_and(|at| at.elapsed() < REPORT_EVERY) {
+            return Vec::new();
+        }
+        (0..QUESTIONS.len()).filter(|question| !self.refused[*question]).collect()
+    }
+
+    /// The answers to those of the questions that were asked.
+    fn heard(&mut self, asked: &[usize], answers: &[Value]) -> Option<NodeReport> {
+        self.asked = Some(Instant::now());
+        let mut heard = [Value::Nil, Value::Nil];
+        for (question, answer) in asked.iter().zip(answers) {
+            self.refused[*question] = matches!(answer, Value::Error(text)
+                if text.starts_with("NOPERM") || text.starts_with("ERR unknown command"));
+            heard[*question] = answer.clone();
+        }
+        heard[0].text().map(|info| report::read(info, &heard[1]))
+    }
+}
 
 /// A node that is being probed; probing ends when this is dropped.
 pub(super) struct Watched {
@@ -112,11 +150,11 @@ impl Probe {
         let interval = self.config.health.interval;
         let seed = self.told.now().as_nanos() ^ u64::from(self.node.0);
         let mut backoff = Backoff::new(RETRY_FIRST.min(interval), interval, seed);
-        let mut connection = None;
+        let (mut connection, mut reporting) = (None, Reporting::default());
         loop {
             let socket = *moved.borrow_and_update();
             let started = Instant::now();
-            let next = match self.once(&mut connection, socket).await {
+            let next = match self.once(&mut connection, socket, &mut reporting).await {
                 Ok(()) => {
                     backoff.reset();
                     started + interval
@@ -150,16 +188,27 @@ impl Probe {
         &self,
         connection: &mut Option<Connection>,
         socket: Option<SocketAddr>,
+        reporting: &mut Reporting,
     ) -> Result<(), AskError> {
         let limit = self.config.health.interval.min(self.config.timeouts.dead_after);
         let open = match connection {
             Some(open) => open,
-            None => connection.insert(self.connect(socket, limit).await?),
+            None => {
+                *reporting = Reporting::default();
+                connection.insert(self.connect(socket, limit).await?)
+            }
         };
         let mut requests = Vec::new();
         command(&mut requests, &["PING"]);
         command(&mut requests, &["ROLE"]);
-        let replies = open.ask(&requests, 2, limit).await?;
+        let asked = reporting.due();
+        asked.iter().for_each(|question| command(&mut requests, QUESTIONS[*question]));
+        let replies = open.ask(&requests, 2 + asked.len(), limit).await?;
+        if !asked.is_empty()
+            && let Some(report) = reporting.heard(&asked, &replies[2..])
+        {
+            self.facts.reported(report);
+        }
         self.judge(&replies[0], &replies[1]).await
     }
 
@@ -204,6 +253,21 @@ mod tests {
 
     fn parse(bytes: &str) -> Value {
         Value::parse(bytes.as_bytes()).unwrap().unwrap().0
+    }
+
+    #[test]
+    fn what_a_node_forbids_is_asked_once() {
+        let mut reporting = Reporting::default();
+        assert_eq!(reporting.due(), [0, 1]);
+        let (info, noperm) = (parse("$13\r\nused_memory:7\r\n"), parse("-NOPERM no CONFIG\r\n"));
+        let report = reporting.heard(&[0, 1], &[info.clone(), noperm]).unwrap();
+        assert_eq!((report.used_memory, report.keyspace_events), (7, None));
+        assert_eq!(reporting.due(), [0; 0], "not so soon");
+        reporting.asked = None;
+        assert_eq!(reporting.due(), [0]);
+        assert_eq!(reporting.heard(&[0], &[parse("-BUSY Redis is busy running a script.\r\n")]), None);
+        reporting.asked = None;
+        assert_eq!(reporting.due(), [0], "it may answer the next time");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::action::CloseReason;
 use super::clients::Client;
 use super::upstreams::{Pin, State, Step, Upstream};
 use crate::base::{ClientId, Time, UpstreamId};
-use crate::config::PoolConfig;
+use crate::topology::Pool;
 
 /// How often streams that wait for an upstream are looked at.
 const STREAM_SWEEP: Duration = Duration::from_millis(20);
@@ -66,6 +66,9 @@ impl Engine {
         // What blocks has its client's own time.
         if !upstream.uploading && upstream.reading && !matches!(upstream.pin, Pin::Block(_)) {
             let late = upstream.waits.judge(now - timeouts.request);
+            if !late.is_empty() {
+                self.note_unanswered(id);
+            }
             self.judge_late(id, late);
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
@@ -139,8 +142,8 @@ impl Engine {
     }
 
     fn idle_sweep(&self) -> Option<Time> {
-        let wanted = |pool: &PoolConfig| pool.timeouts.client_idle > Duration::ZERO || !pool.users.is_empty();
-        self.topology.pools.iter().any(|p| wanted(&p.config)).then(|| self.idle_swept + IDLE_SWEEP)
+        let wanted = |pool: &Pool| pool.client_idle() > Duration::ZERO || !pool.config.users.is_empty();
+        self.topology.pools.iter().any(|pool| wanted(pool)).then(|| self.idle_swept + IDLE_SWEEP)
     }
 
     /// Clients that said nothing for `client_idle` and are owed nothing, and those that have not
@@ -152,8 +155,8 @@ impl Engine {
         }
         self.idle_swept = now;
         let reason = |c: &Client| {
-            let timeouts = &self.topology.pool(c.pool).config.timeouts;
-            let limit = timeouts.client_idle;
+            let pool = self.topology.pool(c.pool);
+            let (timeouts, limit) = (&pool.config.timeouts, pool.client_idle());
             let idle = limit > Duration::ZERO && c.settled() && now.since(c.session.last) >= limit;
             let late = !c.authenticated && now.since(c.session.opened) >= timeouts.handshake;
             match () {

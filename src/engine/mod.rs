@@ -213,7 +213,7 @@ impl Engine {
             (_, reads) => reads,
         };
         let pool = Arc::clone(self.topology.pool(pool_id));
-        let counted = pool.facts.reserve_client(pool.config.limits.max_clients);
+        let counted = pool.facts.reserve_client(pool.max_clients());
         let session = Session::new(peer, self.now);
         let id: ClientId = self.clients.insert(Client {
             number: self.facts.next_client(),

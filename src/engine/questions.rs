@@ -242,6 +242,7 @@ impl Engine {
         let session = &client.session;
         let input = client.input.len();
         let parked = client.replies.parked_bytes() + client.gathered;
+        let block = session.transaction.as_ref().and_then(|transaction| transaction.block.as_ref());
         let kept = size_of::<Client>() + size_of::<Session>();
         ClientCard {
             number: client.number,
@@ -258,7 +259,7 @@ impl Engine {
             kind: ClientKind::Normal,
             db: client.profile.db,
             subscriptions: [0; 3],
-            queued: None,
+            queued: block.map(|block| block.commands),
             watched: 0,
             input,
             output: client.output.len(),
@@ -279,7 +280,8 @@ impl Engine {
     /// replica, e not evicted, T not touching keys.
     fn client_flags(&self, id: ClientId, client: &Client) -> String {
         let letters = [
-            ('b', self.hold.is_paused(id)),
+            ('x', client.in_multi),
+            ('b', client.session.blocked.is_some() || self.hold.is_paused(id)),
             ('c', client.pause.has(super::Pause::CLOSING)),
             ('e', client.session.no_evict),
             ('T', client.session.no_touch),

@@ -118,6 +118,12 @@ impl Server {
             if let Some(std) = admin_listener {
                 serve_admin(std, &config, origin, &reader, &registry, &facts, stopped.clone())?;
             }
+            tokio::spawn(control::sample(
+                reader.clone(),
+                registry.clone(),
+                Arc::clone(&facts),
+                stopped.clone(),
+            ));
             tokio::spawn(control::run(publisher, observations, sender, origin, stopped))
         };
         tell_listeners(&config);

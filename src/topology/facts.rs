@@ -3,8 +3,13 @@
 //! Each has one kind of writer, named here; everybody may read.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::Scripts;
+use super::counted::{Baseline, Rates, Waited};
+use super::report::{NodeCounts, NodeReport, Reported};
+use super::settings::Settings;
+use super::slow_log::{Latencies, SlowLog};
 use crate::base::{Epoch, Time};
 
 /// About one node. Lives as long as any topology that names it.
@@ -12,6 +17,7 @@ use crate::base::{Epoch, Time};
 pub struct NodeFacts {
     /// When the node last answered a PING of the prober, in `Time` nanoseconds; 0 = never.
     last_answer: AtomicU64,
+    reported: Reported,
 }
 
 impl NodeFacts {
@@ -23,6 +29,26 @@ impl NodeFacts {
     pub fn last_answer(&self) -> Time {
         Time::from_nanos(self.last_answer.load(Ordering::Relaxed))
     }
+
+    /// Written by the prober.
+    pub fn reported(&self, report: NodeReport) {
+        self.reported.set(report);
+    }
+
+    /// What the node last said of itself; `None` until it did.
+    pub fn report(&self) -> Option<Arc<NodeReport>> {
+        self.reported.last()
+    }
+
+    /// What the node counted since statistics were reset; `None` until it reported.
+    pub fn counts(&self) -> Option<NodeCounts> {
+        self.reported.counts()
+    }
+
+    /// Its counts begin anew for whoever reads them here.
+    pub fn reset_counts(&self) {
+        self.reported.reset();
+    }
 }
 
 /// About one pool, over all workers.
@@ -33,6 +59,16 @@ pub struct PoolFacts {
     pub rejected: AtomicU64,
     /// Requests held now, over all workers; each worker adds and takes its own.
     pub held: AtomicUsize,
+    /// Written by whoever answers CONFIG SET.
+    pub settings: Settings,
+    /// Written by workers that saw a slow request, and on SLOWLOG RESET.
+    pub slow_log: Mutex<SlowLog>,
+    /// The same of delays.
+    pub latencies: Mutex<Latencies>,
+    pub waited: Waited,
+    /// Written by whoever answers CONFIG RESETSTAT.
+    pub baseline: Baseline,
+    pub rates: Rates,
     /// Clients that a blocking command keeps waiting now; counted like `held`.
     pub blocked: AtomicUsize,
     /// Until when the pool is paused, in `Time` nanoseconds, times two; odd where everything waits. 0 = not
@@ -137,7 +173,20 @@ pub struct ProcessFacts {
     pub draining: AtomicBool,
     /// When a draining process stops, whatever is still in flight; 0 = not set.
     stop_at: AtomicU64,
+    pub usage: Usage,
     pub workers: Vec<WorkerFacts>,
+}
+
+/// What the operating system says of the process; written by the control plane's sampler. 0 = not known.
+#[derive(Debug, Default)]
+pub struct Usage {
+    pub cpu_user_micros: AtomicU64,
+    pub cpu_system_micros: AtomicU64,
+    /// In bytes; now, and at most so far.
+    pub resident: AtomicU64,
+    pub resident_peak: AtomicU64,
+    /// The operating system's name, version and architecture.
+    pub system: OnceLock<String>,
 }
 
 impl ProcessFacts {

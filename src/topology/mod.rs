@@ -4,21 +4,29 @@
 //! What changes many times a second lies in atomics (`facts`) that the snapshot points to, so that it
 //! makes no new topology.
 
+mod counted;
 mod facts;
 mod observation;
 mod publish;
+mod report;
 #[cfg(test)]
 mod sample;
 mod scripts;
+mod settings;
+mod slow_log;
 
 use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
-pub use facts::{NodeFacts, Paused, PoolFacts, ProcessFacts, ShardFacts, WorkerFacts};
+pub use counted::{Baseline, Rates, Waited, WaitedHere, lock};
+pub use facts::{NodeFacts, Paused, PoolFacts, ProcessFacts, ShardFacts, Usage, WorkerFacts};
 pub use observation::{NodeFailure, Observation, SeenRole, SentinelView};
 pub use publish::{Publisher, Reader, Wake, publisher};
+pub use report::{Database, NodeCounts, NodeReport, Persistence};
 pub use scripts::{Digest, Scripts};
+pub use settings::{Setting, Settings};
+pub use slow_log::{Delays, Latencies, SLOW_LOG_MAX, SlowEntry, SlowLog, cut};
 
 use crate::base::{Address, Epoch, ListenerId, NodeId, PoolId, ShardId, Time};
 use crate::command::Learned;
@@ -41,6 +49,8 @@ pub struct ListenerInfo {
     pub id: ListenerId,
     pub pool: PoolId,
     pub address: Address,
+    /// Where clients find it, if that is not `address`: what SENTINEL answers.
+    pub announce: Option<Address>,
     pub route: Route,
     pub reads: ReadPolicy,
 }
@@ -163,6 +173,22 @@ impl Pool {
     /// Times that another primary was believed, over all shards.
     pub fn failovers(&self) -> u64 {
         self.shards.iter().map(|s| s.facts.failovers.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Clients that may be connected at once: as set while running, or as configured.
+    pub fn max_clients(&self) -> usize {
+        self.facts.settings.max_clients().unwrap_or(self.config.limits.max_clients)
+    }
+
+    /// After how long an idle client is closed: as set while running, or as configured. Zero = never.
+    pub fn client_idle(&self) -> core::time::Duration {
+        self.facts.settings.client_idle().unwrap_or(self.config.timeouts.client_idle)
+    }
+
+    /// The believed primaries that have reported, each with its report.
+    pub fn reports(&self) -> impl Iterator<Item = (&Node, Arc<NodeReport>)> {
+        let primaries = self.shards.iter().filter_map(|shard| self.primary(shard.id));
+        primaries.filter_map(|node| Some((node, node.facts.report()?)))
     }
 
     /// Whether Sentinels name the primaries; else roles are found by asking the nodes.

@@ -59,6 +59,7 @@ impl Topology {
             id: ListenerId(0),
             pool: PoolId(0),
             address: Address::new("127.0.0.1", 1),
+            announce: None,
             route: Route::Auto,
             reads: ReadPolicy::Primary,
         };

@@ -181,7 +181,7 @@ fn what_is_not_there_yet_and_what_is_never_forwarded_says_so_and_the_client_stay
         &["MODULE", "LOAD", "/x"],
         &["CONFIG", "REWRITE"],
         &["ACL", "SETUSER", "x"],
-        &["SENTINEL", "MASTERS"],
+        &["SENTINEL", "FAILOVER", "x"],
         &["REPLCONF", "ACK", "0"],
     ] {
         let reply = client.ask(request).unwrap();

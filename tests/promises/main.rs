@@ -3,6 +3,7 @@
 
 mod access;
 mod admin;
+mod as_a_server;
 mod bad_input;
 mod check_connect;
 mod client_family;

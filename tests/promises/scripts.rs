@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ketch::internals::lab::{Client, Group, Options, Server, wait_until};
+use ketch::internals::lab::{Client, Group, NodeOptions, Options, Server, wait_until};
 use ketch::internals::resp::Value;
 use ketch::internals::topology::Digest;
 
@@ -78,6 +78,10 @@ fn script_load_reaches_every_shard_and_flush_empties_every_cache() {
     assert_eq!(client.ask(&["EVAL", "return 7", "1", &keys[1]]).unwrap(), Value::Integer(7));
     assert_eq!(exists(&mut client, &["return 7"]), numbers(&[1]));
     assert!((0..3).all(|shard| has(stage.primary(shard), "return 7")));
+
+    // What one node has and Ketch has not seen does not exist: it would not run elsewhere.
+    stage.primary(0).ask(&["SCRIPT", "LOAD", "return 'by the back door'"]).unwrap();
+    assert_eq!(exists(&mut client, &["return 'by the back door'", SET]), numbers(&[0, 1]));
 
     assert_eq!(client.ask(&["SCRIPT", "FLUSH", "ASYNC"]).unwrap(), ok());
     assert!((0..3).all(|shard| !has(stage.primary(shard), SET)));
@@ -267,6 +271,26 @@ fn texts_are_kept_up_to_script_cache_and_the_oldest_goes() {
     assert_eq!(client.ask(&["EVALSHA", &digest(&large), "0"]).unwrap(), Value::Integer(1));
     flush(stage.primary(0));
     assert_eq!(client.ask(&["EVALSHA", &digest(&large), "0"]).unwrap(), no_script(), "it was too large");
+}
+
+#[test]
+fn a_script_that_does_not_end_is_killed() {
+    let node = NodeOptions { lines: vec!["busy-reply-threshold 50".into()], ..NodeOptions::default() };
+    let stage = Stage::start(Setting { shards: 2, node, ..Setting::default() });
+    let key = &stage.key_each()[1];
+    // Of the two workers one each: behind the script, on its own worker's connection, everything waits.
+    let (mut client, mut other) = (stage.client(), stage.client());
+    for client in [&mut client, &mut other] {
+        assert_eq!(client.ask(&["SET", key, "v"]).unwrap(), ok());
+    }
+    let began = Instant::now();
+    client.send(&["EVAL", "while true do end", "1", key]).unwrap();
+    wait_until(SOON, "the script is killed", || other.ask(&["SCRIPT", "KILL"]).unwrap() == ok()).unwrap();
+    let reply = client.read().unwrap();
+    assert!(error(&reply).contains("killed by user with SCRIPT KILL"), "{reply:?}");
+    assert!(began.elapsed() < Duration::from_secs(2), "before its node counted as dead");
+    expect_error(&other.ask(&["SCRIPT", "KILL"]).unwrap(), "NOTBUSY");
+    assert_eq!(client.ask(&["GET", key]).unwrap(), bulk("v"));
 }
 
 #[test]

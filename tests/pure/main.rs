@@ -1,6 +1,7 @@
 //! No network here: the tidy test, tables, simulation, properties.
 
 mod command_line;
+mod commands_manual;
 mod config;
 mod engine_noise;
 mod failover;

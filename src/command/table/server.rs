@@ -98,30 +98,31 @@ pub(super) const ROWS: &[Row] = &[
         .local(Local::CommandList),
     row("commandlog", -2, &[], &[])
         .doc("8.1.0", "that of the subcommand", "Groups what reads the logs of slow and of large commands.")
-        .known(Known::Valkey)
-        .later(ONE_SERVER),
+        .known(Known::Valkey),
     row("commandlog|get", 4, &[ADMIN, LOADING, STALE], &[])
         .doc("8.1.0", "O(N) for N entries returned", "Returns the latest entries of one of the command logs.")
         .tips(&["request_policy:all_nodes", "nondeterministic_output"])
         .known(Known::Valkey)
-        .later(ONE_SERVER),
+        .local(Local::CommandlogGet),
     row("commandlog|help", 2, &[LOADING, STALE], &[])
         .doc("8.1.0", "O(1)", "Explains the subcommands of COMMANDLOG.")
         .known(Known::Valkey)
-        .later(ONE_SERVER),
+        .local(Local::Help),
     row("commandlog|len", 3, &[ADMIN, LOADING, STALE], &[])
         .doc("8.1.0", "O(1)", "Counts the entries of one of the command logs.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
         .known(Known::Valkey)
-        .later(ONE_SERVER),
+        .local(Local::CommandlogLen),
     row("commandlog|reset", 3, &[ADMIN, LOADING, STALE], &[])
         .doc("8.1.0", "O(N) for N entries", "Empties one of the command logs.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .known(Known::Valkey)
-        .later(ONE_SERVER),
-    row("config", -2, &[], &[])
-        .doc("2.0.0", "that of the subcommand", "Groups what reads and changes the server's configuration.")
-        .later(OWN),
+        .local(Local::CommandlogReset),
+    row("config", -2, &[], &[]).doc(
+        "2.0.0",
+        "that of the subcommand",
+        "Groups what reads and changes the server's configuration.",
+    ),
     row("config|get", -3, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.0.0", "O(N) for N parameters given", "Tells the values of parameters that fit a pattern.")
         .local(Local::ConfigGet),
@@ -131,15 +132,15 @@ pub(super) const ROWS: &[Row] = &[
     row("config|resetstat", 2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.0.0", "O(1)", "Sets the counters that INFO shows back to 0.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .later(OWN),
+        .local(Local::ConfigResetstat),
     row("config|rewrite", 2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.8.0", "O(1)", "Writes the present configuration into the server's file.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .refused(ONE_NODE),
+        .refused(OWN),
     row("config|set", -4, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.0.0", "O(N) for N parameters given", "Changes parameters while the server runs.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .later(OWN),
+        .local(Local::ConfigSet),
     row("dbsize", 1, &[READONLY, FAST], &[])
         .doc("1.0.0", "O(1)", "Counts the keys of the database.")
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
@@ -172,20 +173,22 @@ pub(super) const ROWS: &[Row] = &[
         .categories_are(&["@admin", "@dangerous"])
         .each_shard()
         .joined_by(ReplyPolicy::AggMin),
-    row("latency", -2, &[], &[])
-        .doc("2.8.13", "that of the subcommand", "Groups what helps to find out why the server was slow.")
-        .later(ONE_SERVER),
+    row("latency", -2, &[], &[]).doc(
+        "2.8.13",
+        "that of the subcommand",
+        "Groups what helps to find out why the server was slow.",
+    ),
     row("latency|doctor", 2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.8.13", "O(1)", "Judges the recorded delays and gives advice, in prose.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .later(ONE_SERVER),
+        .local(Local::LatencyDoctor),
     row("latency|graph", 3, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.8.13", "O(1)", "Draws the recorded delays of an event in characters.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .later(ONE_SERVER),
+        .local(Local::LatencyGraph),
     row("latency|help", 2, &[LOADING, STALE], &[])
         .doc("2.8.13", "O(1)", "Explains the subcommands of LATENCY.")
-        .later(ONE_SERVER),
+        .local(Local::Help),
     row("latency|histogram", -2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc(
             "7.0.0",
@@ -193,34 +196,38 @@ pub(super) const ROWS: &[Row] = &[
             "Tells how the durations of each command are distributed.",
         )
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .later(ONE_SERVER),
+        .local(Local::LatencyHistogram),
     row("latency|history", 3, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.8.13", "O(1)", "Lists the recorded delays of an event, with their times.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .later(ONE_SERVER),
+        .local(Local::LatencyHistory),
     row("latency|latest", 2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.8.13", "O(1)", "Tells the last and the longest delay of each event.")
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-        .later(ONE_SERVER),
+        .local(Local::LatencyLatest),
     row("latency|reset", -2, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("2.8.13", "O(1)", "Forgets the recorded delays of some events, or of all.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum"])
-        .later(ONE_SERVER),
+        .local(Local::LatencyReset),
     row("lolwut", -1, &[READONLY, FAST], &[])
         .doc("5.0.0", "", "Draws a picture and names the server's version.")
         .local(Local::Lolwut),
-    row("memory", -2, &[], &[])
-        .doc("4.0.0", "that of the subcommand", "Groups what tells where memory goes.")
-        .later(ONE_SERVER),
+    row("memory", -2, &[], &[]).doc(
+        "4.0.0",
+        "that of the subcommand",
+        "Groups what tells where memory goes.",
+    ),
     row("memory|doctor", 2, &[], &[])
         .doc("4.0.0", "O(1)", "Judges the use of memory and gives advice, in prose.")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .later(ONE_SERVER),
-    row("memory|help", 2, &[LOADING, STALE], &[]).doc("4.0.0", "O(1)", "Explains the subcommands of MEMORY."),
+        .local(Local::MemoryDoctor),
+    row("memory|help", 2, &[LOADING, STALE], &[])
+        .doc("4.0.0", "O(1)", "Explains the subcommands of MEMORY.")
+        .local(Local::Help),
     row("memory|malloc-stats", 2, &[LOADING], &[])
         .doc("4.0.0", "more with more memory allocated, perhaps slow", "Returns the allocator's own report.")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .later(ONE_SERVER),
+        .local(Local::MemoryMallocStats),
     row("memory|purge", 2, &[LOADING], &[])
         .doc(
             "4.0.0",
@@ -228,19 +235,17 @@ pub(super) const ROWS: &[Row] = &[
             "Makes the allocator give unused pages back.",
         )
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .later(ONE_SERVER),
+        .local(Local::MemoryPurge),
     row("memory|stats", 2, &[], &[])
         .doc("4.0.0", "O(1)", "Tells how much memory is used for what.")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .later(ONE_SERVER),
+        .local(Local::MemoryStats),
     row("memory|usage", -3, &[READONLY], &[at(2, RO)]).doc(
         "4.0.0",
         "O(N) for N samples",
         "Estimates how many bytes a key and its value take.",
     ),
-    row("module", -2, &[], &[])
-        .doc("4.0.0", "that of the subcommand", "Groups what manages modules.")
-        .later(ONE_SERVER),
+    row("module", -2, &[], &[]).doc("4.0.0", "that of the subcommand", "Groups what manages modules."),
     row("module|help", 2, &[LOADING, STALE], &[])
         .doc("5.0.0", "O(1)", "Explains the subcommands of MODULE.")
         .local(Local::Help),
@@ -301,24 +306,26 @@ pub(super) const ROWS: &[Row] = &[
     row("slaveof", 3, &[ADMIN, NOSCRIPT, STALE, NO_ASYNC_LOADING], &[])
         .doc("1.0.0", "O(1)", "Does what REPLICAOF does, under its older name.")
         .refused(FAILOVER),
-    row("slowlog", -2, &[], &[])
-        .doc("2.2.12", "that of the subcommand", "Groups what reads the log of slow commands.")
-        .later(ONE_SERVER),
+    row("slowlog", -2, &[], &[]).doc(
+        "2.2.12",
+        "that of the subcommand",
+        "Groups what reads the log of slow commands.",
+    ),
     row("slowlog|get", -2, &[ADMIN, LOADING, STALE], &[])
         .doc("2.2.12", "O(N) for N entries returned", "Returns the latest slow commands.")
         .tips(&["request_policy:all_nodes", "nondeterministic_output"])
-        .later(ONE_SERVER),
+        .local(Local::SlowlogGet),
     row("slowlog|help", 2, &[LOADING, STALE], &[])
         .doc("6.2.0", "O(1)", "Explains the subcommands of SLOWLOG.")
-        .later(ONE_SERVER),
+        .local(Local::Help),
     row("slowlog|len", 2, &[ADMIN, LOADING, STALE], &[])
         .doc("2.2.12", "O(1)", "Counts the slow commands that are in the log.")
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
-        .later(ONE_SERVER),
+        .local(Local::SlowlogLen),
     row("slowlog|reset", 2, &[ADMIN, LOADING, STALE], &[])
         .doc("2.2.12", "O(N) for N entries", "Empties the log of slow commands.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .later(ONE_SERVER),
+        .local(Local::SlowlogReset),
     row("swapdb", 3, &[WRITE, FAST], &[])
         .doc(
             "4.0.0",

@@ -27,9 +27,6 @@ pub(super) const CONNECTION_STATE: &str =
 pub(super) const WAITING: &str =
     "it counts the replicas of one connection's writes, and connections are shared";
 pub(super) const MONITOR: &str = "it turns a connection into a stream; use it on a node directly";
-pub(super) const ONE_SERVER: &str = "it is about one server; use a node's own address";
-pub(super) const OWN: &str = "it is about this proxy's own parameters; change the configuration file";
-pub(super) const SENTINEL: &str = "ask a Sentinel, or connect to Ketch like to a Redis server";
 
 // Never forwarded.
 pub(super) const DEBUGGER: &str =
@@ -38,6 +35,10 @@ pub(super) const FAILOVER: &str =
     "Sentinel decides which node is primary; use SENTINEL FAILOVER on a Sentinel";
 pub(super) const REPLICATION: &str = "replicas follow their primary directly; use the address of the node";
 pub(super) const ONE_NODE: &str = "it acts on one node; use that node's own address";
+pub(super) const OWN: &str =
+    "Ketch never writes its configuration file; change it there, and use CONFIG SET for what must hold now";
+pub(super) const SENTINEL: &str =
+    "Ketch answers as a Sentinel only to say where it is; use the address of a Sentinel";
 pub(super) const ACL: &str =
     "Ketch has its own users, in the configuration file; for those of a node use its own address";
 

@@ -20,7 +20,8 @@ impl Check<'_> {
         let mut listeners: Vec<(ListenerConfig, Place)> = Vec::new();
         if let Some(address) = fields.address("listen") {
             let place = fields.place_of("listen").cloned().unwrap_or_default();
-            listeners.push((ListenerConfig { address, route: Route::Auto, reads: None }, place));
+            listeners
+                .push((ListenerConfig { address, announce: None, route: Route::Auto, reads: None }, place));
         }
         for table in fields.tables("listen").unwrap_or_default() {
             listeners.extend(self.listener(&table, reads));
@@ -62,7 +63,22 @@ impl Check<'_> {
             return None;
         };
         let place = table.place_of("address").cloned().unwrap_or_default();
-        Some((ListenerConfig { address, route, reads }, place))
+        let announce = self.announce(table);
+        Some((ListenerConfig { address, announce, route, reads }, place))
+    }
+
+    /// Clients are sent there, so it must be somewhere.
+    fn announce(&mut self, table: &Fields) -> Option<Address> {
+        let announce = table.address("announce")?;
+        if announce.literal().is_some_and(|literal| literal.ip().is_unspecified()) {
+            self.tell(
+                Diagnostic::error(Code::Contradiction, format!("nobody can connect to {announce}"))
+                    .place(table.place_of("announce").unwrap_or(&table.place))
+                    .help("announce the address that clients connect to, or leave it out"),
+            );
+            return None;
+        }
+        Some(announce)
     }
 
     /// The route says already which nodes serve reads; `reads` may only be more precise.

@@ -12,6 +12,7 @@ mod routes;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::counters::{Counters, NodeCounters};
 use super::road::Tag;
@@ -20,7 +21,7 @@ use super::upstreams::Lane;
 use crate::base::{NodeId, ShardId, UpstreamId};
 use crate::metrics::Registry;
 use crate::resp::RequestLimits;
-use crate::topology::{Node, Pool};
+use crate::topology::{Node, Pool, PoolFacts, WaitedHere};
 use back_off::BackOff;
 pub(in crate::engine) use back_off::PRIMARY_RETRY;
 pub(crate) use routes::Routes;
@@ -41,6 +42,8 @@ pub(crate) struct PoolState {
     /// Pins that this worker's clients have, or wait for.
     pub(crate) pins: usize,
     pub(crate) scripts: Used,
+    pub(crate) facts: Arc<PoolFacts>,
+    pub(crate) waited: WaitedHere,
 }
 
 /// What a worker has to one node.
@@ -75,6 +78,8 @@ impl PoolState {
             counters: Counters::new(registry, pool),
             pins: 0,
             scripts: Used::default(),
+            facts: Arc::clone(&pool.facts),
+            waited: pool.facts.waited.worker(),
             limits: RequestLimits {
                 max_request: limits.max_request.as_usize(),
                 max_args: limits.max_args,

@@ -58,6 +58,7 @@ impl Engine {
             registry: &self.registry,
             client: local::Client {
                 number: client.number,
+                local: session.local,
                 name: &session.name,
                 authenticated: client.authenticated,
                 protocol: client.profile.protocol,

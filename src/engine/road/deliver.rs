@@ -17,10 +17,14 @@ impl Engine {
     /// Bytes of a node: each reply that is whole is matched; the beginning of one is kept or passed on.
     pub(in crate::engine) fn take_replies(&mut self, id: UpstreamId, bytes: &[u8]) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        upstream.last_byte = self.now;
+        let before = core::mem::replace(&mut upstream.last_byte, self.now);
         upstream.counters.received.add(bytes.len() as u64);
+        let mut slow = self.waited(id, before);
         let mut at = 0;
         while at < bytes.len() {
+            if let Some(slow) = &mut slow {
+                self.suspect(id, slow);
+            }
             let Some(upstream) = self.upstreams.get_mut(id) else { return };
             match upstream.scanner.advance(&bytes[at..]) {
                 ReplyScan::Done(n) => {
@@ -46,6 +50,9 @@ impl Engine {
             }
         }
         self.drained(id);
+        if let Some(slow) = slow {
+            self.note_slow(slow);
+        }
     }
 
     /// A whole reply belongs to the oldest entry.

@@ -21,6 +21,7 @@ mod pin;
 mod release;
 mod scan;
 mod script;
+mod slow;
 mod split;
 mod stream;
 mod transaction;

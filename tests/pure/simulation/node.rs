@@ -114,7 +114,7 @@ impl Node {
                 error(out, READONLY.as_bytes());
             }
             "EVALSHA" => match self.scripts.get(&request[1]).cloned() {
-                Some(body) => done.changed = self.run(&body, &request[3..], out),
+                Some(body) => done.changed = self.run_body(&body, &request[3..], out),
                 None => {
                     done.refused = true;
                     error(out, NOSCRIPT.as_bytes());
@@ -162,7 +162,7 @@ impl Node {
     }
 
     /// Sets the key; some bodies then lie.
-    fn run(&mut self, body: &[u8], args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    fn run_body(&mut self, body: &[u8], args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
         self.data.insert(args[0].clone(), args[1].clone());
         match body {
             b"forge" => error(out, READONLY.as_bytes()),
@@ -225,7 +225,7 @@ impl Node {
             // EVAL body 1 key value
             "EVAL" => {
                 self.keep(&args[0]);
-                return self.run(&args[0], &args[2..], out);
+                return self.run_body(&args[0], &args[2..], out);
             }
             other => panic!("a node was asked {other}"),
         }

@@ -133,8 +133,12 @@ fn config(plan: &Plan) -> Config {
         master: format!("s{index}"),
         nodes: (0..plan.nodes).map(|n| address(index * plan.nodes + n)).collect(),
     };
-    let listener =
-        ListenerConfig { address: Address::new("127.0.0.1", 6379), route: Route::Auto, reads: None };
+    let listener = ListenerConfig {
+        address: Address::new("127.0.0.1", 6379),
+        announce: None,
+        route: Route::Auto,
+        reads: None,
+    };
     let pool = PoolConfig {
         name: "main".into(),
         listeners: vec![listener],

@@ -4,20 +4,20 @@
 use crate::command::{
     Flags, Found, KeyFlags, Known, Row, find, find_name, keys, keys_and_flags, rows, subcommands,
 };
-use crate::resp::{array, bulk, integer as number, nil_bulk};
+use crate::resp::{array, bulk, integer as number, null};
 
 use super::describe::{describe, words};
 use super::refusal::Refusal;
-use super::{Answer, Args, Effect, glob};
+use super::{Answer, Args, Context, Effect, glob};
 
 /// The rows that COMMAND lists, subcommands left out.
 pub(super) fn listed() -> impl Iterator<Item = &'static Row> {
     rows().iter().filter(|row| row.known != Known::Sentinel && row.container().is_none())
 }
 
-pub(super) fn all<'a>(out: &mut Vec<u8>) -> Answer<'a> {
+pub(super) fn all<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
     array(out, listed().count());
-    listed().for_each(|row| describe(out, row));
+    listed().for_each(|row| describe(out, cx.client.protocol, row));
     Ok(Effect::None)
 }
 
@@ -27,16 +27,16 @@ pub(super) fn count<'a>(out: &mut Vec<u8>) -> Answer<'a> {
 }
 
 /// COMMAND INFO [name …]: nil for a name that there is not.
-pub(super) fn info<'a>(args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
+pub(super) fn info<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
     if args.len() == 2 {
-        return all(out);
+        return all(cx, out);
     }
     let names = args.from(2);
     array(out, names.len());
     for name in names.iter() {
         match find_name(name).filter(|row| row.known != Known::Sentinel) {
-            Some(row) => describe(out, row),
-            None => nil_bulk(out),
+            Some(row) => describe(out, cx.client.protocol, row),
+            None => null(out, cx.client.protocol),
         }
     }
     Ok(Effect::None)
@@ -77,7 +77,7 @@ pub(super) fn getkeys<'a>(args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
     Ok(Effect::None)
 }
 
-pub(super) fn getkeysandflags<'a>(args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
+pub(super) fn getkeysandflags<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
     let request = args.from(2);
     let row = command_with_keys(request)?;
     let mut places: Vec<(u32, KeyFlags)> = Vec::new();
@@ -86,7 +86,7 @@ pub(super) fn getkeysandflags<'a>(args: Args<'a>, out: &mut Vec<u8>) -> Answer<'
     for (place, flags) in places {
         array(out, 2);
         bulk(out, request.get(place as usize));
-        words(out, flags.names());
+        words(out, cx.client.protocol, flags.names());
     }
     Ok(Effect::None)
 }

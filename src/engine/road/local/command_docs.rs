@@ -2,31 +2,31 @@
 //! and arguments are not in the table, and so not told.
 
 use crate::command::{Known, Row, find_name, subcommands};
-use crate::resp::{array, bulk};
+use crate::resp::{Protocol, bulk, map};
 
-use super::{Answer, Args, Effect, command_cmd};
+use super::{Answer, Args, Context, Effect, command_cmd};
 
 /// Names that there are not are left out, as in Redis.
-pub(super) fn docs<'a>(args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
+pub(super) fn docs<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
     let named = || args.from(2).iter().filter_map(find_name).filter(|row| row.known != Known::Sentinel);
     if args.len() == 2 {
-        map(out, command_cmd::listed().count(), command_cmd::listed());
+        each(out, cx.client.protocol, command_cmd::listed().count(), command_cmd::listed());
     } else {
-        map(out, named().count(), named());
+        each(out, cx.client.protocol, named().count(), named());
     }
     Ok(Effect::None)
 }
 
-/// A map in RESP2: names and what is told of each, one after the other.
-fn map(out: &mut Vec<u8>, len: usize, rows: impl Iterator<Item = &'static Row>) {
-    array(out, len * 2);
+/// Names and what is told of each.
+fn each(out: &mut Vec<u8>, protocol: Protocol, len: usize, rows: impl Iterator<Item = &'static Row>) {
+    map(out, protocol, len);
     for row in rows {
         bulk(out, row.name.as_bytes());
-        about(out, row);
+        about(out, protocol, row);
     }
 }
 
-fn about(out: &mut Vec<u8>, row: &Row) {
+fn about(out: &mut Vec<u8>, protocol: Protocol, row: &Row) {
     let facts = [
         ("summary", row.summary),
         ("since", row.since),
@@ -35,14 +35,14 @@ fn about(out: &mut Vec<u8>, row: &Row) {
     ];
     let told = || facts.iter().filter(|(_, text)| !text.is_empty());
     let parts = subcommands(row).count();
-    array(out, (told().count() + usize::from(parts > 0)) * 2);
+    map(out, protocol, told().count() + usize::from(parts > 0));
     for (name, text) in told() {
         bulk(out, name.as_bytes());
         bulk(out, text.as_bytes());
     }
     if parts > 0 {
         bulk(out, b"subcommands");
-        map(out, parts, subcommands(row));
+        each(out, protocol, parts, subcommands(row));
     }
 }
 

@@ -1,5 +1,6 @@
 //! A pool to answer about, and a client that asks; for the tests of this folder.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::metrics::Registry;
 use crate::placement::Placement;
 use crate::resp::{Protocol, Span, Value};
 use crate::topology::{
-    Gate, Health, HoldReason, ListenerInfo, Node, NodeState, Pool, ProcessFacts, Role, Shard, Topology,
+    Gate, Health, HoldReason, ListenerInfo, Node, NodeState, Pool, ProcessFacts, Role, Shard, Topology, Usage,
 };
 
 use super::{Args, Client, Context, Effect, answer};
@@ -23,6 +24,8 @@ pub(super) struct Fixture {
     pub(super) name: Vec<u8>,
     pub(super) authenticated: bool,
     pub(super) protocol: Protocol,
+    /// Ketch's end of the connection.
+    pub(super) local: Option<SocketAddr>,
 }
 
 impl Fixture {
@@ -41,12 +44,28 @@ impl Fixture {
             name: Vec::new(),
             authenticated: true,
             protocol: Protocol::Resp2,
+            local: None,
         }
     }
 
     /// The route of the listener that the client is connected to; the pool's other one is `auto`.
     pub(super) fn route(&mut self, route: Route) {
         self.topology.listeners = listeners(route);
+    }
+
+    /// Clients are told that they find that listener there.
+    pub(super) fn announce(&mut self, listener: usize, address: Address) {
+        let mut listeners = self.topology.listeners.to_vec();
+        listeners[listener].announce = Some(address);
+        self.topology.listeners = listeners.into();
+    }
+
+    pub(super) fn pool(&self) -> &Pool {
+        &self.topology.pools[0]
+    }
+
+    pub(super) fn usage(&self) -> &Usage {
+        &self.facts.usage
     }
 
     pub(super) fn lose_primaries(&mut self) {
@@ -75,6 +94,7 @@ impl Fixture {
             registry: &self.registry,
             client: Client {
                 number: 7,
+                local: self.local,
                 name: &self.name,
                 authenticated: self.authenticated,
                 protocol: self.protocol,
@@ -150,6 +170,7 @@ fn listeners(route: Route) -> Arc<[ListenerInfo]> {
         id: ListenerId(id),
         pool: PoolId(0),
         address: Address::new(host, port),
+        announce: None,
         route,
         reads: ReadPolicy::Primary,
     };

@@ -1,15 +1,19 @@
 //! The answers that Ketch gives itself: pure functions from what a client asked, and what there is to
 //! see, to RESP bytes.
 //!
-//! An answer changes nothing. What should become of the client (a name, a user, its end) is returned
+//! An answer changes nothing but what `topology` holds for everybody (settings, logs, where counters stood).
+//! What should become of the client (a name, a user, its end) is returned
 //! as an [`Effect`], so that these functions know neither the engine's types nor its order of replies.
 //! Texts of errors are Redis's own, since clients look for them.
 //!
 //! What is about clients of all workers is no answer yet but a question to them: an effect, too.
 //!
-//! One file a family: `hello`, `auth`, `client_cmd`, `client_others` (with `client_filter`), `command_cmd` (with `command_docs` and `describe`),
-//! `info`, `config_cmd`, `help`, `role`, `simple`. `refusal` has every error, `glob` Redis's patterns.
+//! One file a family: `hello`, `auth`, `client_cmd`, `client_others` (with `client_filter`), `command_cmd` (with
+//! `command_docs` and `describe`), `info`, `config_cmd`, `slowlog_cmd`, `latency_cmd`, `memory_cmd`,
+//! `sentinel_cmd`, `help`, `role`, `simple`. `refusal` has every error, `announce` where clients find a listener,
+//! `glob` Redis's patterns.
 
+mod announce;
 mod auth;
 mod client_cmd;
 mod client_filter;
@@ -22,13 +26,18 @@ mod glob;
 mod hello;
 mod help;
 mod info;
+mod latency_cmd;
+mod memory_cmd;
 mod refusal;
 mod role;
+mod sentinel_cmd;
 mod simple;
+mod slowlog_cmd;
 
 #[cfg(test)]
 mod fixture;
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::base::Time;
@@ -64,6 +73,8 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Client<'a> {
     /// Unique in the process.
     pub(crate) number: u64,
+    /// Ketch's end of the connection, where it is known.
+    pub(crate) local: Option<SocketAddr>,
     /// Empty where it was not told.
     pub(crate) name: &'a [u8],
     /// May send commands: it gave a password, or the pool asks for none.
@@ -154,7 +165,7 @@ fn choose<'a>(local: Local, cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>)
         Local::Echo => simple::echo(args, out),
         Local::Quit => simple::quit(out),
         Local::Select => simple::select(cx, args, out),
-        Local::Lolwut => simple::lolwut(out),
+        Local::Lolwut => simple::lolwut(cx, args, out),
         Local::Time => simple::time(cx, out),
         Local::NoCluster => Err(Refusal::NoCluster),
         Local::Auth => auth::auth(cx, args, out),
@@ -173,17 +184,43 @@ fn choose<'a>(local: Local, cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>)
         Local::ClientUnblock => client_others::unblock(cx, args),
         Local::ClientPause => client_others::pause(cx, args),
         Local::ClientUnpause => client_others::unpause(out),
-        Local::Command => command_cmd::all(out),
+        Local::Command => command_cmd::all(cx, out),
         Local::CommandCount => command_cmd::count(out),
-        Local::CommandInfo => command_cmd::info(args, out),
+        Local::CommandInfo => command_cmd::info(cx, args, out),
         Local::CommandList => command_cmd::list(args, out),
         Local::CommandGetkeys => command_cmd::getkeys(args, out),
-        Local::CommandGetkeysandflags => command_cmd::getkeysandflags(args, out),
-        Local::CommandDocs => command_docs::docs(args, out),
+        Local::CommandGetkeysandflags => command_cmd::getkeysandflags(cx, args, out),
+        Local::CommandDocs => command_docs::docs(cx, args, out),
         Local::Help => help::help(args, out),
         Local::Info => info::info(cx, args, out),
         Local::ConfigGet => config_cmd::get(cx, args, out),
         Local::Role => role::role(cx, out),
+        Local::ConfigSet => config_cmd::set(cx, args, out),
+        Local::ConfigResetstat => config_cmd::resetstat(cx, out),
+        Local::SlowlogGet => slowlog_cmd::get(cx, args, out),
+        Local::SlowlogLen => slowlog_cmd::len(cx, out),
+        Local::SlowlogReset => slowlog_cmd::reset(cx, out),
+        Local::CommandlogGet => slowlog_cmd::command_get(cx, args, out),
+        Local::CommandlogLen => slowlog_cmd::command_len(cx, args, out),
+        Local::CommandlogReset => slowlog_cmd::command_reset(cx, args, out),
+        Local::LatencyLatest => latency_cmd::latest(cx, out),
+        Local::LatencyHistory => latency_cmd::history(cx, args, out),
+        Local::LatencyReset => latency_cmd::reset(cx, args, out),
+        Local::LatencyHistogram => latency_cmd::histogram(cx, out),
+        Local::LatencyGraph => latency_cmd::graph(cx, args, out),
+        Local::LatencyDoctor => latency_cmd::doctor(cx, out),
+        Local::MemoryStats => memory_cmd::stats(cx, out),
+        Local::MemoryDoctor => memory_cmd::doctor(cx, out),
+        Local::MemoryMallocStats => memory_cmd::malloc_stats(out),
+        Local::MemoryPurge => memory_cmd::purge(out),
+        Local::SentinelAddress => sentinel_cmd::address(cx, args, out),
+        Local::SentinelMasters => sentinel_cmd::masters(cx, out),
+        Local::SentinelMaster => sentinel_cmd::master(cx, args, out),
+        Local::SentinelReplicas => sentinel_cmd::replicas(cx, args, out),
+        Local::SentinelSentinels => sentinel_cmd::sentinels(cx, args, out),
+        Local::SentinelCkquorum => sentinel_cmd::ckquorum(cx, args, out),
+        Local::SentinelIsMasterDown => sentinel_cmd::is_master_down(args, out),
+        Local::SentinelMyid => sentinel_cmd::myid(cx, out),
     }
 }
 

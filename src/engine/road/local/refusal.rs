@@ -3,6 +3,8 @@
 
 use core::fmt::{self, Display};
 
+use super::config_cmd::Unset;
+
 /// The client's mistake, each time; nothing was changed, and sending it again changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Refusal<'a> {
@@ -47,6 +49,21 @@ pub(super) enum Refusal<'a> {
     NoKeyArguments,
     WrongNumberForCommand,
     BadArgumentsForCommand,
+    /// No such parameter.
+    ConfigUnknown(&'a [u8]),
+    ConfigUnset(&'a [u8], Unset),
+    LogCount,
+    /// Valkey has several command logs, and this is none of them.
+    LogKind,
+    /// A subcommand that there is, with too many arguments.
+    SubcommandSyntax {
+        name: &'a [u8],
+        container: &'static str,
+    },
+    /// No delay of this event was recorded.
+    NoSamples(&'a [u8]),
+    /// No name that a Sentinel-aware client could know the pool by.
+    NoSuchMaster,
 }
 
 /// A client's own words are quoted this far.
@@ -61,7 +78,10 @@ impl Refusal<'_> {
             Refusal::Protocol => "NOPROTO",
             Refusal::NoShardWritable => "MASTERDOWN",
             Refusal::NoPassword => "no_password",
-            Refusal::WrongNumber(_) => "arity",
+            Refusal::WrongNumber(_) | Refusal::SubcommandSyntax { .. } => "arity",
+            Refusal::ConfigUnknown(_) | Refusal::ConfigUnset(..) => "config",
+            Refusal::NoSamples(_) => "no_samples",
+            Refusal::NoSuchMaster => "no_master",
             Refusal::BadDatabase | Refusal::OtherDatabase(_) => "database",
             Refusal::NoCluster => "no_cluster",
             Refusal::UnknownCommand
@@ -75,6 +95,8 @@ impl Refusal<'_> {
             | Refusal::ClientName
             | Refusal::ClientAttribute(_)
             | Refusal::ClientOption(_)
+            | Refusal::LogCount
+            | Refusal::LogKind
             | Refusal::UnknownClientType(_)
             | Refusal::UnknownClientFlags(_)
             | Refusal::NoSuchUser(_)
@@ -154,6 +176,23 @@ impl Display for Refusal<'_> {
                 f.write_str("ERR Invalid number of arguments specified for command")
             }
             Refusal::BadArgumentsForCommand => f.write_str("ERR Invalid arguments specified for command"),
+            Refusal::ConfigUnknown(name) => {
+                write!(f, "ERR Unknown option or number of arguments for CONFIG SET - '{}'", quoted(name))
+            }
+            Refusal::ConfigUnset(name, why) => {
+                write!(f, "ERR CONFIG SET failed (possibly related to argument '{}') - {why}", quoted(name))
+            }
+            Refusal::LogCount => f.write_str("ERR count should be greater than or equal to -1"),
+            Refusal::LogKind => {
+                f.write_str("ERR type should be one of the following: slow, large-request, large-reply")
+            }
+            Refusal::SubcommandSyntax { name, container } => write!(
+                f,
+                "ERR unknown subcommand or wrong number of arguments for '{}'. Try {container} HELP.",
+                quoted(name)
+            ),
+            Refusal::NoSamples(event) => write!(f, "ERR No samples available for event '{}'", quoted(event)),
+            Refusal::NoSuchMaster => f.write_str("ERR No such master with that name"),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::config::Route;
 use crate::resp::{array, bulk, integer as number};
 
 use super::refusal::Refusal;
-use super::{Answer, Context, Effect};
+use super::{Answer, Context, Effect, announce};
 
 pub(super) fn role<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
     if cx.listener.route == Route::Replica {
@@ -38,16 +38,9 @@ pub(super) fn any_writable(cx: &Context<'_>) -> bool {
 }
 
 /// Where clients of a replica listener find its "primary": a listener of the pool that takes writes,
-/// else this one. A listener on every interface names none of them; its clients are most likely on
-/// this machine.
+/// else this one.
 pub(super) fn primary_of(cx: &Context<'_>) -> Address {
-    let mut listeners = cx.topology.listeners.iter();
-    let found = listeners.find(|l| l.pool == cx.pool.id && l.route != Route::Replica);
-    let mut address = found.unwrap_or(cx.listener).address.clone();
-    if address.literal().is_some_and(|literal| literal.ip().is_unspecified()) {
-        address.host = "localhost".to_owned();
-    }
-    address
+    announce::of(cx, announce::for_writes(cx))
 }
 
 #[cfg(test)]

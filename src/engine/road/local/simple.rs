@@ -1,6 +1,6 @@
 //! Answers of one line: PING, ECHO, QUIT, SELECT, TIME, LOLWUT.
 
-use crate::resp::{array, bulk, simple};
+use crate::resp::{array, bulk, simple, verbatim};
 
 use super::refusal::Refusal;
 use super::{Answer, Args, Context, Effect, integer, ok};
@@ -46,8 +46,13 @@ pub(super) fn time<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
 
 const BOAT: &str = "      |\\\n  |\\  | \\\n  | \\ |  \\\n  |__\\|___\\\n__|___|______\n\\__________/\n";
 
-pub(super) fn lolwut<'a>(out: &mut Vec<u8>) -> Answer<'a> {
-    bulk(out, format!("{BOAT}Ketch ver. {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
+/// LOLWUT [VERSION version [argument …]]: the same boat for every version.
+pub(super) fn lolwut<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
+    if args.len() > 2 && args.is(1, "VERSION") && integer(args.get(2)).is_none() {
+        return Err(Refusal::NotANumber);
+    }
+    let text = format!("{BOAT}Ketch ver. {}\n", env!("CARGO_PKG_VERSION"));
+    verbatim(out, cx.client.protocol, text.as_bytes());
     Ok(Effect::None)
 }
 
@@ -78,7 +83,11 @@ mod tests {
             "-ERR This instance has cluster support",
             "no_cluster",
         );
-        assert!(fixture.ask(Local::Lolwut, "LOLWUT").0.contains("Ketch ver. "));
+        for request in ["LOLWUT", "LOLWUT VERSION 5 1 1 1", "LOLWUT VERSION", "LOLWUT 5"] {
+            assert!(fixture.ask(Local::Lolwut, request).0.contains("Ketch ver. "), "{request}");
+        }
+        let text = "-ERR value is not an integer or out of range\r\n";
+        fixture.check_error(Local::Lolwut, "LOLWUT VERSION x", text, "syntax");
     }
 
     #[test]

@@ -169,8 +169,8 @@ proc compat::take_around {id words} {
         lappend owed($id) $words
         return
     }
-    # The proxy has counters of its own.
-    if {[string equal -nocase [lindex $words 1] resetstat]} {
+    # The proxy has counters, and some parameters, of its own.
+    if {[string tolower [lindex $words 1]] in {resetstat set}} {
         catch {::redis::compat_dispatch $id [lindex $words 0] [lrange $words 1 end]}
     }
     return [around 0 [database_of $id] $words]
@@ -273,17 +273,21 @@ proc compat::reconnect {id method} {
 # ---- after a test that failed -------------------------------------------------------------------
 
 # It may have left its connection in a transaction, in another protocol, with replies that nobody read, or a
-# node with a script that runs for ever: the next test shall not fail for that.
+# server that is paused, full, or busy with a script that does not end: the next test shall not fail for that.
 rename test compat_test
 proc test {args} {
     set failed $::num_failed
     uplevel 1 [list compat_test {*}$args]
     if {$::num_failed == $failed || [llength $::servers] == 0} return
     if {$::compat::nodes ne ""} {
-        catch {::compat::around 0 0 {script kill}}
-        catch {::compat::around 0 0 {function kill}}
+        foreach words {{script kill} {function kill} {config set maxmemory 0} {debug set-disable-deny-scripts 0}} {
+            catch {::compat::around 0 0 $words}
+        }
     }
-    catch {reconnect}
+    catch {
+        reconnect
+        compat_r client unpause
+    }
 }
 
 # ---- between units ------------------------------------------------------------------------------

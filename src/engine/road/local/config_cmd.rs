@@ -12,7 +12,10 @@ use crate::topology::SLOW_LOG_MAX;
 
 use super::info::{counts, nodes};
 use super::refusal::Refusal;
-use super::{Answer, Args, Context, Effect, glob, integer, ok};
+use super::{Answer, Args, Context, Effect, glob, integer, ok, simple};
+
+/// Sets a parameter to a number that is allowed.
+type Apply = fn(&Context<'_>, i64);
 
 /// A parameter, how its value is found, and what may be done with it.
 struct Parameter {
@@ -24,7 +27,7 @@ struct Parameter {
 #[derive(Clone, Copy)]
 enum Set {
     /// A number from `least` to `most`, effective at once.
-    Number { least: i64, most: i64, apply: fn(&Context<'_>, i64) },
+    Number { least: i64, most: i64, apply: Apply },
     /// In the words that follow "it is ".
     Never(&'static str),
 }
@@ -60,7 +63,7 @@ const fn row(name: &'static str, set: Set, value: fn(&Context<'_>) -> String) ->
     Parameter { name, value, set }
 }
 
-const fn number(least: i64, most: i64, apply: fn(&Context<'_>, i64)) -> Set {
+const fn number(least: i64, most: i64, apply: Apply) -> Set {
     Set::Number { least, most, apply }
 }
 
@@ -68,8 +71,8 @@ const ROWS: &[Parameter] = &[
     row("appendonly", NODES, |_| "no".into()),
     row("bind", FILE, |cx| cx.listener.address.host.clone()),
     row("cluster-enabled", FIXED, |_| "no".into()),
-    // One more than the highest that may be selected.
-    row("databases", FILE, |cx| (u64::from(cx.pool.config.db) + 1).to_string()),
+    // Redis's own default where the nodes don't tell.
+    row("databases", NODES, |cx| simple::databases(cx).unwrap_or(16.max(cx.pool.config.db + 1)).to_string()),
     row("ketch.cross_shard_writes", FILE, |cx| yes_no(cx.pool.config.cross_shard_writes)),
     row("ketch.distribution", FILE, |cx| cx.pool.config.distribution.clone()),
     row("ketch.hash", FILE, |cx| cx.pool.config.hash.clone()),
@@ -151,7 +154,7 @@ pub(super) fn set<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> An
         }
         wanted.push((row, pairs.get(place + 1)));
     }
-    let mut changes: Vec<(fn(&Context<'_>, i64), i64)> = Vec::new();
+    let mut changes: Vec<(Apply, i64)> = Vec::new();
     for (row, value) in wanted {
         match row.set {
             Set::Never(_) if (row.value)(cx).as_bytes() == value => {}
@@ -222,7 +225,7 @@ mod tests {
         check("CONFIG GET timeout MAXMEMORY timeout t*", &[("MAXMEMORY", "0"), ("timeout", "0")]);
         check("CONFIG GET ketch.h*h", &[("ketch.hash", "fnv1a_64")]);
         check("CONFIG GET ketch.hash_tag", &[("ketch.hash_tag", "{}")]);
-        check("CONFIG GET databases", &[("databases", "1")]);
+        check("CONFIG GET databases", &[("databases", "16")]);
         check("CONFIG GET port", &[("port", "6380")]);
         check("CONFIG GET slowlog-*", &[("slowlog-log-slower-than", "10000"), ("slowlog-max-len", "128")]);
     }

@@ -30,7 +30,6 @@ def arguments():
                         help="this way only (may be given more than once)")
     parser.add_argument("--unit", action="append", help="this unit or file only (may be given more than once)")
     parser.add_argument("--only", action="append", help="this test only, by its name (of Redis's suite)")
-    parser.add_argument("--singledb", action="store_true", help="one shard without SELECT")
     parser.add_argument("--in-band", action="store_true",
                         help="send CONFIG and DEBUG through Ketch, too, instead of to the nodes")
     parser.add_argument("--keep-direct", action="store_true",
@@ -52,8 +51,6 @@ class Redis:
 
     def run(self, unit, way):
         options = [word for test in self.args.only or () for word in ("--only", test)]
-        if self.args.singledb and not way.options:
-            options.append("--singledb")
         return tcl.run_unit(self.suite, unit, way, options, self.args.in_band, self.args.binary)
 
 

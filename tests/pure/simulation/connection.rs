@@ -8,7 +8,8 @@ use ketch::internals::base::{Time, UpstreamId};
 use ketch::internals::resp::{array, command, error, integer, null_array, simple};
 
 use super::node::{Mood, Node, READONLY, Request, Talk, is_write};
-use super::world::{World, note_executed};
+use super::sent::note_executed;
+use super::world::World;
 
 #[derive(Default)]
 pub(crate) struct Connection {
@@ -181,6 +182,7 @@ impl World {
         for key in keys {
             *self.nodes[node].versions.entry(key.clone()).or_default() += 1;
         }
+        self.nodes[node].offset += keys.len() as u64;
         if self.replicates {
             self.replicate(node, keys);
         }

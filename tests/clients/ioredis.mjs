@@ -158,6 +158,100 @@ const checks = {
     await assert.rejects(r.eval("return redis.error_reply('ERR boom')", 1, k), /boom/);
   },
 
+  async transactions(r) {
+    const [one, two] = [tagged("t", "1"), tagged("t", "2")];
+    assert.deepEqual(await r.multi().set(one, "a").get(one).incr(two).exec(), [[null, "OK"], [null, "a"], [null, 1]]);
+    // A command that fails when it runs takes none of the others with it.
+    const found = await r.multi().lpush(one, "x").incr(two).exec();
+    assert.match(found[0][1]?.message ?? found[0][0].message, /^WRONGTYPE/);
+    assert.deepEqual(found[1], [null, 2]);
+    // One that is refused when it is queued does.
+    await assert.rejects(r.multi().call("GET").incr(two).exec(), /EXECABORT/);
+    assert.equal(await r.get(two), "2");
+    assert.deepEqual(await r.multi({ pipeline: false }), "OK");
+    assert.equal(await r.get(one), "QUEUED");
+    assert.equal(await r.discard(), "OK");
+  },
+
+  async aWatchedKeyThatChangedStopsTheTransaction(r, options) {
+    const k = key("watched");
+    const [watcher, other] = [new Redis(options), new Redis(options)];
+    try {
+      await watcher.set(k, 1);
+      await watcher.watch(k);
+      assert.equal(await watcher.get(k), "1");
+      await other.set(k, 5);
+      assert.equal(await watcher.multi().set(k, 2).exec(), null);
+      await watcher.watch(k);
+      assert.deepEqual(await watcher.multi().incr(k).exec(), [[null, 6]]);
+      await watcher.watch(k);
+      await watcher.unwatch();
+      await other.set(k, 7);
+      assert.deepEqual(await watcher.multi().incr(k).exec(), [[null, 8]]);
+    } finally {
+      watcher.disconnect();
+      other.disconnect();
+    }
+  },
+
+  async whoeverWaitsForAListGetsWhatIsPushed(r, options) {
+    const k = key("queue");
+    const waiting = new Redis(options);
+    try {
+      const popped = waiting.blpop(k, 20);
+      await r.rpush(k, "job");
+      assert.deepEqual(await popped, [k, "job"]);
+      assert.equal(await waiting.blpop(k, 0.05), null);
+      const scored = waiting.bzpopmin(key("zqueue"), 20);
+      await r.zadd(key("zqueue"), 1, "m");
+      assert.deepEqual(await scored, [key("zqueue"), "m", "1"]);
+    } finally {
+      waiting.disconnect();
+    }
+  },
+
+  async aReaderWaitsForTheNextEntryOfAStream(r, options) {
+    const k = key("feed");
+    const reader = new Redis(options);
+    try {
+      await r.xadd(k, "*", "n", "0");
+      await r.xgroup("CREATE", k, "group", "$");
+      const read = reader.xread("BLOCK", 20000, "STREAMS", k, "0-0");
+      assert.equal((await read)[0][1].length, 1);
+      const next = reader.xreadgroup("GROUP", "group", "me", "BLOCK", 20000, "STREAMS", k, ">");
+      const id = await r.xadd(k, "*", "n", "1");
+      assert.deepEqual(await next, [[k, [[id, ["n", "1"]]]]]);
+    } finally {
+      reader.disconnect();
+    }
+  },
+
+  async subscribersHearWhatIsPublished(r, options) {
+    const [channel, pattern] = [key("channel"), key("pattern:")];
+    const subscriber = new Redis(options);
+    const heard = [];
+    const all = new Promise((resolve) => {
+      const take = (...what) => heard.push(what) === 4 && resolve();
+      subscriber.on("message", take);
+      subscriber.on("pmessage", take);
+    });
+    try {
+      assert.equal(await subscriber.subscribe(channel), 1);
+      assert.equal(await subscriber.psubscribe(`${pattern}*`), 2);
+      for (const text of ["a", "b", "c"]) assert.equal(await r.publish(channel, text), 1);
+      assert.equal(await r.publish(`${pattern}x`, "d"), 1);
+      await all;
+      assert.deepEqual(heard.filter((h) => h[0] === channel).map((h) => h[1]), ["a", "b", "c"]);
+      assert.deepEqual(heard.find((h) => h[0] === `${pattern}*`), [`${pattern}*`, `${pattern}x`, "d"]);
+      assert.equal(await subscriber.unsubscribe(channel), 1);
+      assert.equal(await subscriber.punsubscribe(`${pattern}*`), 0);
+      // Back among the ordinary connections.
+      assert.equal(await subscriber.set(channel, "v"), "OK");
+    } finally {
+      subscriber.disconnect();
+    }
+  },
+
   async largeValues(r) {
     const k = key("large");
     for (const size of [65535, 65536, 65537, 1000003, 16 * 1024 * 1024]) {

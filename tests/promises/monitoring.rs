@@ -201,6 +201,7 @@ fn a_monitor_may_go_on_talking_but_uses_no_keys() {
             "GET k",
             "SET k v",
             "EVAL x 0",
+            "PUBLISH channel message",
             "MONITOR",
             "MULTI",
             "GET k",

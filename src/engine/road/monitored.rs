@@ -16,7 +16,7 @@ use std::io::Write;
 use super::error_reply::ErrorReply;
 use super::{Flow, UNBOUND, request_spans};
 use crate::base::{ClientId, PoolId};
-use crate::command::{self, Flags, Found, Handling, Local, Row, Transaction};
+use crate::command::{self, Flags, Found, Handling, Local, PubSub, Row, Transaction};
 use crate::engine::Engine;
 use crate::engine::clients::Pause;
 use crate::engine::clients::pinned::{Block, OwnKind};
@@ -182,7 +182,10 @@ fn is_queued(row: &Row) -> bool {
 
 /// What Redis takes for a use of keys when it comes from a monitor, which to it is a kind of replica.
 fn touches_keys(row: &Row) -> bool {
-    [Flags::WRITE, Flags::READONLY, Flags::SKIP_MONITOR].into_iter().any(|flag| row.flags.contains(flag))
+    let flagged = [Flags::WRITE, Flags::READONLY, Flags::SKIP_MONITOR];
+    // Scripts skip what Redis tells of itself, and tell of themselves; replicas get PUBLISH, too.
+    flagged.into_iter().any(|flag| row.flags.contains(flag))
+        || matches!(row.handling, Handling::PubSub(PubSub::Publish(_)))
 }
 
 /// One line. `large`: the size of an argument that is not shown, and how many come behind it.

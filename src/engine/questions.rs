@@ -258,9 +258,9 @@ impl Engine {
             age: self.now.since(session.opened).as_secs(),
             idle: self.now.since(session.last).as_secs(),
             flags: self.client_flags(id, client),
-            kind: ClientKind::Normal,
+            kind: if client.subscribed { ClientKind::Pubsub } else { ClientKind::Normal },
             db: client.profile.db,
-            subscriptions: [0; 3],
+            subscriptions: session.subscriber.as_ref().map_or([0; 3], |s| s.counts()),
             queued: block.map(|block| block.commands),
             watched: watch.map_or(0, |watch| watch.keys),
             input,
@@ -283,6 +283,7 @@ impl Engine {
     fn client_flags(&self, id: ClientId, client: &Client) -> String {
         let watch = client.session.transaction.as_ref().and_then(|begun| begun.watch.as_ref());
         let letters = [
+            ('P', client.subscribed),
             ('x', client.in_multi),
             ('b', client.session.blocked.is_some() || self.hold.is_paused(id)),
             ('d', watch.is_some_and(|watch| watch.broken)),

@@ -215,6 +215,30 @@ const checks = {
     assert.equal(await r.get(k), "v");
   },
 
+  async messagesReachWhoIsSubscribed(r, options) {
+    const [exact, fitting] = [new Redis(options), new Redis(options)];
+    const channels = [0, 1, 2, 3, 4, 5].map((n) => key(`channel:${n}`));
+    const heard = [];
+    exact.on("message", (channel, message) => heard.push(`${channel} ${message}`));
+    fitting.on("pmessage", (pattern, channel, message) => heard.push(`${pattern} ${channel} ${message}`));
+    assert.equal(await exact.subscribe(...channels), 6);
+    assert.equal(await fitting.psubscribe(key("channel:*")), 1);
+    await assert.rejects(exact.call("GET", "k"));
+    const expected = [];
+    for (const channel of channels) {
+      for (let n = 0; n < 20; n += 1) {
+        assert.equal(await r.publish(channel, n), 2);
+        expected.push(`${channel} ${n}`, `${key("channel:*")} ${channel} ${n}`);
+      }
+    }
+    for (let n = 0; n < 1000 && heard.length < expected.length; n += 1) await new Promise((done) => setTimeout(done, 10));
+    assert.deepEqual(heard.sort(), expected.sort());
+    assert.equal(await exact.unsubscribe(...channels), 0);
+    assert.equal(await r.publish(channels[0], "x"), 1);
+    exact.disconnect();
+    fitting.disconnect();
+  },
+
   async scanFindsEveryKeyOfThisRun(r) {
     const found = new Set();
     for await (const batch of r.scanStream({ match: `*${PREFIX}*`, count: 500 })) batch.forEach((name) => found.add(name));

@@ -382,6 +382,62 @@ def several_connections_at_once(r):
     same(r.mget([key(f"conn:{n}") for n in range(20)]), [str(n) for n in range(20)])
 
 
+def messages(subscriber, count):
+    """So many messages, confirmations left out."""
+    found = []
+    while len(found) < count:
+        message = subscriber.get_message(ignore_subscribe_messages=True, timeout=10)
+        if message is not None:
+            found.append(message)
+    return found
+
+
+@check
+def messages_reach_who_is_subscribed(r):
+    channels = [key(f"channel:{n}") for n in range(6)]
+    exact, fitting = r.pubsub(), r.pubsub()
+    exact.subscribe(*channels)
+    fitting.psubscribe(key("channel:*"))
+    for n, channel in enumerate(channels):
+        same(exact.get_message(timeout=10)["data"], n + 1)
+        same(channel in r.pubsub_channels(key("*")), True)
+    same(fitting.get_message(timeout=10)["type"], "psubscribe")
+    same(r.pubsub_numsub(*channels), [(channel, 1) for channel in channels])
+    same(r.pubsub_numpat() >= 1, True)
+    for n in range(30):
+        for channel in channels:
+            same(r.publish(channel, n), 2)
+    same([m["data"] for m in messages(exact, 180) if m["channel"] == channels[3]], [str(n) for n in range(30)])
+    heard = messages(fitting, 180)
+    same([m["data"] for m in heard if m["channel"] == channels[4]], [str(n) for n in range(30)])
+    same({m["pattern"] for m in heard}, {key("channel:*")})
+    exact.ping("still here")
+    same(exact.get_message(timeout=10)["data"], "still here")
+    exact.unsubscribe(channels[0])
+    exact.unsubscribe()
+    for n in range(6):
+        same(exact.get_message(timeout=10)["type"], "unsubscribe")
+    same(r.publish(channels[0], "nobody but the pattern"), 1)
+    exact.close()
+    fitting.close()
+
+
+@check
+def a_handler_is_called_in_a_thread(r):
+    called = []
+    subscriber = r.pubsub(ignore_subscribe_messages=True)
+    subscriber.subscribe(**{key("handled"): lambda message: called.append(message["data"])})
+    thread = subscriber.run_in_thread(sleep_time=0.01)
+    for n in range(100):
+        r.publish(key("handled"), n)
+    for _ in range(1000):
+        if len(called) < 100:
+            time.sleep(0.01)
+    thread.stop()
+    thread.join()
+    same(called, [str(n) for n in range(100)])
+
+
 @check
 def scan_finds_every_key_of_this_run(r):
     raw = redis.Redis(connection_pool=raw_pool(r))

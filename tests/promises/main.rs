@@ -22,6 +22,8 @@ mod pipelines;
 mod placement;
 mod pools;
 mod process;
+mod pubsub;
+mod profiles;
 mod replica_reads;
 mod rig;
 mod rough_clients;

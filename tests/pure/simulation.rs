@@ -16,6 +16,8 @@ mod scenarios;
 mod scripted;
 mod sent;
 mod setup;
+mod whole_pool;
+mod subscribers;
 mod world;
 
 /// Says how to see a failed world again.
@@ -48,6 +50,11 @@ fn worlds(runs: u64, run: fn(u64)) {
 #[test]
 fn random_worlds_keep_every_promise() {
     worlds(300, random::run);
+}
+
+#[test]
+fn random_subscribers_get_what_is_published_in_order_and_nothing_else() {
+    worlds(200, subscribers::random::run);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! for the upstreams that it takes in `road/pin`.
 
 use crate::base::{ShardId, Time, UpstreamId};
-use crate::command::{Local, RowId};
+use crate::command::{Local, RowId, Topic};
 use crate::engine::clients::replies::Seq;
 use crate::engine::road::Page;
 
@@ -44,6 +44,8 @@ pub(crate) enum OwnKind {
     Answer(Local, Vec<u8>),
     /// Executed by the node within the block; if it succeeds it is the client's database from then on.
     Select(u32),
+    /// Published by the node within the block; whom it has reached is put right.
+    Published { topic: Topic, channel: Vec<u8>, shard: ShardId },
     /// Executed by the node: a page of a scan, for which Ketch gives out its own cursor.
     Page(Page),
 }

@@ -36,6 +36,7 @@ impl Engine {
             routes.primary = primary;
             routes.replicas = replicas;
         }
+        self.subscribe_first(pool, shard);
     }
 
     /// Nothing new is put on this upstream.
@@ -83,6 +84,7 @@ impl Engine {
             }
             Lane::Shared => &mut ready.spare,
             Lane::Bulk | Lane::Pinned | Lane::Asker => &mut ready.bulk,
+            Lane::Subscriber => return,
         };
         if spare.len() < SPARE {
             spare.push(id);

@@ -72,6 +72,9 @@ impl Engine {
             return Err(Why::Shard(reason));
         }
         let Some(node) = believed.primary else { return Err(Why::Shard(HoldReason::NoPrimary)) };
+        if self.subscribes_first(pool, shard) {
+            return Err(Why::Connecting);
+        }
         if let Some(own) = own
             && let Some(upstream) = self.upstreams.get(own)
         {

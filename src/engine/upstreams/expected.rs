@@ -39,6 +39,12 @@ pub(crate) enum Step {
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,
+    /// One name more or less on a subscriber upstream.
+    Subscription,
+    /// Behind all that a subscriber upstream was asked when it was ready.
+    CaughtUp,
+    /// Nothing was heard on a subscriber upstream for a while.
+    Ping,
     /// INFO replication, with the number of the question: how far the node is.
     Offset(u32),
     /// CLIENT ID, of a pinned upstream: by it the node can be asked to unblock it.

@@ -37,10 +37,13 @@ pub(crate) enum Lane {
     Pinned,
     /// Asks a deposed node to unblock what blocks there, and nothing else.
     Asker,
+    /// All subscriptions of a worker's clients at its shard.
+    Subscriber,
 }
 
 impl Lane {
-    /// Whether `max_upstreams` counts it. Pinned ones have a bound of their own, `max_pinned`.
+    /// Whether `max_upstreams` counts it. Pinned ones have a bound of their own, `max_pinned`; of subscribers
+    /// there is one a worker and node.
     pub(crate) fn is_counted(self) -> bool {
         matches!(self, Lane::Shared | Lane::Bulk)
     }

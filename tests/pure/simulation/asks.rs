@@ -22,6 +22,8 @@ pub(crate) enum Ask {
     Dbsize,
     /// The next page of the client's scan, of so many buckets.
     Scan(u64),
+    /// WAIT for so many replicas, so many milliseconds.
+    Wait(u64, u64),
     Ping,
     Echo(String),
     Select(u32),
@@ -196,6 +198,10 @@ impl Model {
                 self.counts.entry(key.clone()).or_default().1 += 1;
             }
             Ask::Dbsize => say(b"DBSIZE"),
+            Ask::Wait(replicas, limit) => {
+                let words = ["WAIT", &replicas.to_string(), &limit.to_string()];
+                words.iter().for_each(|w| say(w.as_bytes()));
+            }
             Ask::Scan(count) => {
                 self.scans = true;
                 let words = ["SCAN", &self.scan.0.to_string(), "COUNT", &count.to_string()];

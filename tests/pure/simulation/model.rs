@@ -69,6 +69,8 @@ pub(crate) struct Model {
     pub(super) scans: bool,
     /// Scans that came to their end.
     pub(crate) scanned_all: u64,
+    /// What WAIT answered.
+    pub(crate) waited: Vec<Result<i64, String>>,
     /// Bodies of scripts that it sent, with the numbers of the requests: they are known from then on.
     pub(super) bodies: Vec<(&'static str, u64)>,
     /// A command of the block at hand was refused.
@@ -120,6 +122,7 @@ impl Model {
             scan: Default::default(),
             scans: false,
             scanned_all: 0,
+            waited: Vec::new(),
             bodies: Vec::new(),
             spoiled: false,
             popped: Vec::new(),
@@ -180,6 +183,9 @@ impl Model {
         let (seq, ask, large) = self.owed.pop_front().ok_or("a reply that nobody asked for")?;
         self.answered += 1;
         self.scans &= !matches!(ask, Ask::Scan(_));
+        if let (Ask::Wait(..), Value::Error(text)) = (&ask, &reply) {
+            self.waited.push(Err(text.clone()));
+        }
         let error = if let Value::Error(text) = &reply { Some(text.clone()) } else { None };
         match (&ask, &error) {
             (Ask::Queued(_), Some(_)) => self.spoiled = true,
@@ -240,6 +246,7 @@ impl Model {
             _ => {}
         }
         match (code, write) {
+            ("UNBLOCKED", _) if matches!(ask, Ask::Wait(..)) => Ok(Fate::Done),
             ("OUTCOMEUNKNOWN", true) => Ok(Fate::Unknown),
             // A node refused to select the database.
             ("ERR", write) if text.starts_with("ERR not allowed") => match write {
@@ -333,6 +340,10 @@ impl Model {
             }
             Ask::Dbsize => wrong(number()? < BIG.len() as i64),
             Ask::Scan(_) => self.page(reply),
+            Ask::Wait(..) => {
+                self.waited.push(Ok(number()?));
+                Ok(())
+            }
             Ask::Ping => wrong(reply.text() != Some("PONG")),
             Ask::Echo(text) => wrong(reply.text() != Some(text)),
             Ask::Select(_) => wrong(reply.text() != Some("OK")),

@@ -15,6 +15,7 @@ use super::connection::Connection;
 use super::model::{Ask, Ledger, Model, Promises, big};
 use super::node::{Mood, Node, Request, RequestReader, is_own};
 use super::setup::{self, Chance, Plan};
+use super::subscribers::Subscribed;
 
 pub(crate) struct World {
     pub(crate) plan: Plan,
@@ -40,6 +41,8 @@ pub(crate) struct World {
     pub(crate) kernel: usize,
     /// Whether what is sent to nodes is looked at.
     pub(crate) watched: bool,
+    /// What was published, in the order in which nodes executed it: the node, the channel, the message.
+    pub(crate) published: Vec<(usize, Vec<u8>, Vec<u8>)>,
     /// Numbers connections, and what blocks on them.
     pub(crate) next_order: u64,
 }
@@ -70,6 +73,8 @@ pub(crate) struct ClientEnd {
     /// It closed its side once `sent` is empty.
     pub(crate) half_closed: bool,
     pub(crate) told_eof: bool,
+    /// What a client has read that has no model.
+    pub(crate) heard: Option<Vec<u8>>,
     /// A test looks at its bytes by itself.
     pub(crate) raw: bool,
 }
@@ -92,6 +97,7 @@ pub(crate) struct UpstreamEnd {
     read_total: u64,
     /// What ROLE answered last, as far as Ketch has read.
     pub(crate) role: Option<bool>,
+    pub(crate) subscribed: Subscribed,
     pub(crate) connection: Connection,
     /// What was given to the kernel since MULTI.
     pub(super) given_block: Option<Vec<Request>>,
@@ -162,6 +168,7 @@ impl World {
             replicates: true,
             kernel: 64 * 1024,
             watched: true,
+            published: Vec::new(),
             next_order: 0,
             topology,
             plan,
@@ -220,6 +227,7 @@ impl World {
             stuck: false,
             half_closed: false,
             told_eof: false,
+            heard: None,
             raw: false,
         };
         self.sites[site].clients.insert(id, end);
@@ -258,6 +266,9 @@ impl World {
     pub(crate) fn client_reads(&mut self, site: usize, id: ClientId, n: usize) {
         let Some(end) = self.sites[site].clients.get_mut(&id) else { return };
         let piece: Vec<u8> = end.taken.drain(..n.min(end.taken.len())).collect();
+        if let Some(heard) = &mut end.heard {
+            return heard.extend_from_slice(&piece);
+        }
         if let Err(what) = end.model.receive(&piece, self.promises, &mut self.ledger) {
             panic!("{what}");
         }
@@ -287,7 +298,9 @@ impl World {
         }
         let piece: Vec<u8> = end.taken.drain(..n.min(end.taken.len())).collect();
         for request in end.heard.read(&piece) {
-            self.hear(site, id, &request);
+            if !self.pubsub(site, id, &request) {
+                self.hear(site, id, &request);
+            }
         }
     }
 
@@ -377,6 +390,7 @@ impl World {
                     said_total: 0,
                     read_total: 0,
                     role: None,
+                    subscribed: Subscribed::default(),
                     connection: Connection::new(self.next_order),
                     given_block: None,
                 };
@@ -388,7 +402,9 @@ impl World {
                     return self.closed.push((end.model.number, reason));
                 }
                 // What the kernel took still arrives.
-                if let Err(what) = end.model.receive(&end.taken, self.promises, &mut self.ledger) {
+                if end.heard.is_none()
+                    && let Err(what) = end.model.receive(&end.taken, self.promises, &mut self.ledger)
+                {
                     panic!("{what}");
                 }
                 self.closed.push((end.model.number, reason));
@@ -477,5 +493,15 @@ fn new_node(node: &ketch::internals::topology::Node, pool: &Pool) -> Node {
     }
     let master = pool.shards[shard].primary == Some(node.id);
     let seed = u64::from(node.id.0).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    Node { shard, master, mood: Mood::Well, data, seed, scripts: BTreeMap::new(), versions: BTreeMap::new() }
+    Node {
+        shard,
+        master,
+        mood: Mood::Well,
+        data,
+        seed,
+        offset: 0,
+        history: 0,
+        scripts: BTreeMap::new(),
+        versions: BTreeMap::new(),
+    }
 }

@@ -149,6 +149,7 @@ impl Engine {
         let believed = self.topology.pool(pool).shard(shard);
         match (self.upstreams.get(own), believed.gate) {
             (_, Gate::Held { reason, .. }) if !is_read => Err(Why::Shard(reason)),
+            _ if !is_read && self.subscribes_first(pool, shard) => Err(Why::Connecting),
             (Some(u), _) if u.profile_id != profile => {
                 self.switch_own(own, profile);
                 Err(Why::Pinning)

@@ -13,7 +13,7 @@ What Ketch does with every command of Redis 7.0 and Valkey 9. This page is writt
 (`src/command/table/`); after a change there, write it anew with
 
 ```text
-KETCH_WRITE_DOCS=1 cargo test --test pure commands_manual
+KETCH_BLESS=1 cargo test --test pure commands_manual
 ```
 
 | | |

@@ -21,6 +21,7 @@ mod pipelines;
 mod placement;
 mod pools;
 mod process;
+mod profiles;
 mod pubsub;
 mod replica_reads;
 mod rig;

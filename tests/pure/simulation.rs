@@ -14,6 +14,7 @@ mod scenarios;
 mod scripted;
 mod setup;
 mod subscribers;
+mod whole_pool;
 mod world;
 
 /// Says how to see a failed world again.

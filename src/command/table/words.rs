@@ -23,7 +23,7 @@ words!(KeyFlags: RO RW OW RM);
 pub(super) const CONNECTION_STATE: &str =
     "it is about the state of one connection, and connections are shared";
 pub(super) const WAITING: &str =
-    "it counts the replicas of one connection's writes, and connections are shared";
+    "nodes tell what is on disk only to the connection that wrote, and connections are shared; use WAIT";
 pub(super) const MONITOR: &str = "it turns a connection into a stream; use it on a node directly";
 
 // Never forwarded.

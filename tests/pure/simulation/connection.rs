@@ -181,6 +181,7 @@ impl World {
         for key in keys {
             *self.nodes[node].versions.entry(key.clone()).or_default() += 1;
         }
+        self.nodes[node].offset += keys.len() as u64;
         if self.replicates {
             self.replicate(node, keys);
         }

@@ -54,6 +54,8 @@ pub(crate) enum Ask {
     Dbsize,
     /// The next page of the client's scan, of so many buckets.
     Scan(u64),
+    /// WAIT for so many replicas, so many milliseconds.
+    Wait(u64, u64),
     Ping,
     Echo(String),
     Select(u32),
@@ -105,6 +107,8 @@ pub(crate) struct Model {
     scans: bool,
     /// Scans that came to their end.
     pub(crate) scanned_all: u64,
+    /// What WAIT answered.
+    pub(crate) waited: Vec<Result<i64, String>>,
     /// Bodies of scripts that it sent, with the numbers of the requests: they are known from then on.
     bodies: Vec<(&'static str, u64)>,
     /// A command of the block at hand was refused.
@@ -162,6 +166,7 @@ impl Model {
             scan: Default::default(),
             scans: false,
             scanned_all: 0,
+            waited: Vec::new(),
             bodies: Vec::new(),
             spoiled: false,
             popped: Vec::new(),
@@ -275,6 +280,7 @@ impl Model {
             // It happens at EXEC, if at all.
             let words = words_of_queued(inner);
             command(out, &words);
+            self.forms.push_back(self.protocol);
             return self.owed.push_back((seq, ask, false));
         }
         let mut words: Vec<Vec<u8>> = Vec::new();
@@ -323,6 +329,10 @@ impl Model {
                 self.counts.entry(key.clone()).or_default().1 += 1;
             }
             Ask::Dbsize => say(b"DBSIZE"),
+            Ask::Wait(replicas, limit) => {
+                let words = ["WAIT", &replicas.to_string(), &limit.to_string()];
+                words.iter().for_each(|w| say(w.as_bytes()));
+            }
             Ask::Scan(count) => {
                 self.scans = true;
                 let words = ["SCAN", &self.scan.0.to_string(), "COUNT", &count.to_string()];
@@ -419,6 +429,9 @@ impl Model {
         let (seq, ask, large) = self.owed.pop_front().ok_or("a reply that nobody asked for")?;
         self.answered += 1;
         self.scans &= !matches!(ask, Ask::Scan(_));
+        if let (Ask::Wait(..), Value::Error(text)) = (&ask, &reply) {
+            self.waited.push(Err(text.clone()));
+        }
         let error = if let Value::Error(text) = &reply { Some(text.clone()) } else { None };
         match (&ask, &error) {
             (Ask::Queued(_), Some(_)) => self.spoiled = true,
@@ -479,6 +492,7 @@ impl Model {
             _ => {}
         }
         match (code, write) {
+            ("UNBLOCKED", _) if matches!(ask, Ask::Wait(..)) => Ok(Fate::Done),
             ("OUTCOMEUNKNOWN", true) => Ok(Fate::Unknown),
             // A node refused to select the database.
             ("ERR", write) if text.starts_with("ERR not allowed") => match write {
@@ -572,6 +586,10 @@ impl Model {
             }
             Ask::Dbsize => wrong(number()? < BIG.len() as i64),
             Ask::Scan(_) => self.page(reply),
+            Ask::Wait(..) => {
+                self.waited.push(Ok(number()?));
+                Ok(())
+            }
             Ask::Ping => wrong(reply.text() != Some("PONG")),
             Ask::Echo(text) => wrong(reply.text() != Some(text)),
             Ask::Select(_) => wrong(reply.text() != Some("OK")),

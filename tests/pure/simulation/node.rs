@@ -66,6 +66,10 @@ pub(crate) struct Node {
     pub(crate) data: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Of its hash table, and its run id: another one after a restart.
     pub(crate) seed: u64,
+    /// How much it has written, or has been told by its primary.
+    pub(crate) offset: u64,
+    /// The id of what offsets count.
+    pub(crate) history: u64,
     /// Bodies of scripts by their digests.
     pub(crate) scripts: BTreeMap<Vec<u8>, Vec<u8>>,
     /// How often each key was changed.
@@ -115,9 +119,7 @@ impl Node {
             "SELECT" => select(talk, &request[1], out),
             "HELLO" => hello(talk, &request[1], out),
             "CONFIG" => command(out, &["databases", &DATABASES.to_string()]),
-            "INFO" => {
-                verbatim(out, talk.protocol, format!("# Server\r\nrun_id:{:040x}\r\n", self.seed).as_bytes())
-            }
+            "INFO" => verbatim(out, talk.protocol, self.info().as_bytes()),
             "CLIENT" => error(out, b"ERR unknown subcommand 'NO-EVICT'. Try CLIENT HELP."),
             "SCRIPT" if self.mood != Mood::Loading => self.script(&request[1..], out),
             _ if self.mood == Mood::Loading => {
@@ -144,6 +146,16 @@ impl Node {
             }
         }
         done
+    }
+
+    /// All sections at once.
+    fn info(&self) -> String {
+        let (role, own) =
+            if self.master { ("master", "master_repl_offset") } else { ("slave", "slave_repl_offset") };
+        format!(
+            "# Server\r\nrun_id:{:040x}\r\n# Replication\r\nrole:{role}\r\nmaster_replid:{:040x}\r\n{own}:{}\r\n",
+            self.seed, self.history, self.offset
+        )
     }
 
     /// What it does with a request that it has taken.

@@ -537,5 +537,15 @@ fn new_node(node: &ketch::internals::topology::Node, pool: &Pool) -> Node {
     }
     let master = pool.shards[shard].primary == Some(node.id);
     let seed = u64::from(node.id.0).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    Node { shard, master, mood: Mood::Well, data, seed, scripts: BTreeMap::new(), versions: BTreeMap::new() }
+    Node {
+        shard,
+        master,
+        mood: Mood::Well,
+        data,
+        seed,
+        offset: 0,
+        history: 0,
+        scripts: BTreeMap::new(),
+        versions: BTreeMap::new(),
+    }
 }

@@ -9,6 +9,7 @@ used: a command of several keys names keys of one hash tag, unless it is one tha
 """
 
 import argparse
+import concurrent.futures
 import os
 import sys
 import time
@@ -305,6 +306,68 @@ def errors(r):
     raises(redis.ResponseError, "unknown command", lambda: r.execute_command("NOSUCHCOMMAND", k))
     raises(redis.ResponseError, "syntax error", lambda: r.execute_command("SET", k, "v", "NONSENSE"))
     same(r.get(k), "v")
+
+
+@check
+def transactions(r):
+    a, b = tagged("block", "a"), tagged("block", "b")
+    with r.pipeline(transaction=True) as pipe:
+        same(pipe.set(a, 1).incr(a).lpush(b, "x").get(a).execute(), [True, 2, 1, "2"])
+        pipe.incr(a).lpush(a, "x").incr(a)
+        raises(redis.ResponseError, "WRONGTYPE", pipe.execute)
+    same(r.get(a), "4")
+    with r.pipeline(transaction=True) as pipe:
+        pipe.set(a, 5)
+        pipe.execute_command("NOSUCHCOMMAND")
+        raises(redis.ResponseError, "unknown command", pipe.execute)
+    same(r.get(a), "4")
+
+
+@check
+def watched_keys(r):
+    k = key("watched")
+    r.set(k, 0)
+    with r.pipeline() as pipe:
+        pipe.watch(k)
+        same(pipe.get(k), "0")
+        r.set(k, 10)
+        pipe.multi()
+        pipe.set(k, 1)
+        raises(redis.WatchError, "", pipe.execute)
+    same(r.get(k), "10")
+
+    def count_up(_):
+        def step(pipe):
+            now = int(pipe.get(k))
+            pipe.multi()
+            pipe.set(k, now + 1)
+
+        for _ in range(25):
+            r.transaction(step, k)
+
+    # The loop that redis-py has for this: it tries again until nobody else was quicker.
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        list(threads.map(count_up, range(8)))
+    same(r.get(k), "210")
+
+
+@check
+def blocking(r):
+    k, other = tagged("queue", "a"), tagged("queue", "b")
+    same(r.blpop([k, other], timeout=0.1), None)
+    same(r.blmove(k, other, 0.1), None)
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        waiting = [threads.submit(r.blpop, [k, other], 10) for _ in range(4)]
+        for n in range(4):
+            r.rpush(other if n % 2 else k, n)
+        found = sorted(future.result()[1] for future in waiting)
+        same(found, ["0", "1", "2", "3"])
+        reading = threads.submit(r.xread, {key("log"): "$"}, None, 10000)
+        # It reads what comes from now on, so it must have begun.
+        while not reading.done():
+            r.xadd(key("log"), {"n": 1})
+            time.sleep(0.05)
+        same(len(reading.result()[0][1]), 1)
 
 
 @check

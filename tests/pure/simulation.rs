@@ -4,14 +4,17 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is a test: a world that is not as thought has failed")]
 
+mod asks;
 mod connection;
 mod letters;
 mod model;
 mod node;
 mod noise;
+mod pinned;
 mod random;
 mod scenarios;
 mod scripted;
+mod sent;
 mod setup;
 mod subscribers;
 mod whole_pool;

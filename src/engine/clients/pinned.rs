@@ -55,6 +55,8 @@ pub(crate) struct Watch {
     pub(crate) shard: ShardId,
     /// There, or on its way.
     pub(crate) upstream: Option<UpstreamId>,
+    /// How many keys were named, each as often as it was.
+    pub(crate) keys: usize,
     /// A WATCH was put on the upstream.
     pub(crate) sent: bool,
     /// The upstream was lost with what it watched: EXEC will do nothing, as if a key had changed.

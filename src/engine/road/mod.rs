@@ -230,7 +230,7 @@ impl Engine {
         }
         if !row.arity_fits(self.args.len()) {
             return match row.handling {
-                Handling::Transaction(Transaction::Exec) if in_multi => self.exec_arity(id),
+                Handling::Transaction(Transaction::Exec) => self.exec_arity(id),
                 _ => self.refuse(id, ErrorReply::Arity { command: row.name }),
             };
         }

@@ -8,7 +8,8 @@ use ketch::internals::base::{Time, UpstreamId};
 use ketch::internals::resp::{array, command, error, integer, null_array, simple};
 
 use super::node::{Mood, Node, READONLY, Request, Talk, is_write};
-use super::world::{World, note_executed};
+use super::sent::note_executed;
+use super::world::World;
 
 #[derive(Default)]
 pub(crate) struct Connection {

@@ -404,9 +404,7 @@ fn check_lists(world: &World) {
     let lists = world.nodes.iter().filter(|node| node.master).flat_map(|node| &node.data);
     let left: Vec<u64> = lists
         .filter(|(key, _)| key.starts_with(b"q"))
-        .flat_map(|(_, list)| {
-            String::from_utf8_lossy(list).into_owned().split('>').map(str::to_owned).collect::<Vec<_>>()
-        })
+        .flat_map(|(_, list)| String::from_utf8_lossy(list).split('>').map(str::to_owned).collect::<Vec<_>>())
         .filter_map(|element| element.strip_prefix('<')?.parse().ok())
         .collect();
     let gone = |model: &&super::model::Model| {

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ketch::internals::base::{ClientId, Epoch, ListenerId, NodeId, Time, UpstreamId, WorkerId};
+use ketch::internals::base::{ClientId, Epoch, ListenerId, Time, UpstreamId, WorkerId};
 use ketch::internals::engine::{Action, CloseReason, Engine, Lost, Party, Setting};
 use ketch::internals::exchange::Letters;
 use ketch::internals::metrics::Registry;
-use ketch::internals::topology::{Pool, ProcessFacts, Role, Topology};
+use ketch::internals::topology::{Pool, ProcessFacts, Topology};
 
 use super::connection::Connection;
-use super::model::{Ask, Ledger, Model, Promises, big, ids};
-use super::node::{Mood, Node, Request, RequestReader, is_own, is_write};
+use super::model::{Ask, Ledger, Model, Promises, big};
+use super::node::{Mood, Node, Request, RequestReader, is_own};
 use super::setup::{self, Chance, Plan};
 use super::subscribers::Subscribed;
 
@@ -100,7 +100,7 @@ pub(crate) struct UpstreamEnd {
     pub(crate) subscribed: Subscribed,
     pub(crate) connection: Connection,
     /// What was given to the kernel since MULTI.
-    given_block: Option<Vec<Request>>,
+    pub(super) given_block: Option<Vec<Request>>,
 }
 
 impl UpstreamEnd {
@@ -112,6 +112,13 @@ impl UpstreamEnd {
     pub(crate) fn say(&mut self, bytes: &[u8]) {
         self.said.extend_from_slice(bytes);
         self.said_total += bytes.len() as u64;
+    }
+
+    /// Takes back what was said last, a line.
+    pub(crate) fn forget_last(&mut self) {
+        let line = self.said.iter().rposition(|b| *b == b':').expect("a number was said");
+        self.said_total -= (self.said.len() - line) as u64;
+        self.said.truncate(line);
     }
 
     /// The node answers; what ROLE says in it is remembered.
@@ -471,57 +478,6 @@ impl World {
     pub(crate) fn write_on(&mut self, site: usize) {
         for party in core::mem::take(&mut self.sites[site].waiting) {
             self.write(site, party);
-        }
-    }
-
-    /// A block is sent once its EXEC is: before, the node does nothing with it.
-    fn given(&mut self, site: usize, id: UpstreamId, node: usize, role: Option<bool>, request: Request) {
-        let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
-        let block = &mut self.sites[site].upstreams.get_mut(&id).expect("it is there").given_block;
-        match name.as_str() {
-            "MULTI" => *block = Some(Vec::new()),
-            "EXEC" => {
-                let block = block.take().expect("EXEC behind MULTI");
-                block.iter().for_each(|request| self.check_sent(site, node, role, request));
-            }
-            _ => match block {
-                Some(block) => block.push(request),
-                None => self.check_sent(site, node, role, &request),
-            },
-        }
-    }
-
-    /// What may be sent where.
-    fn check_sent(&mut self, site: usize, node: usize, role: Option<bool>, request: &Request) {
-        let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
-        if is_own(&name) {
-            return;
-        }
-        let pool = &self.sites[site].topology.pools[0];
-        let known = pool.node(NodeId(node as u32));
-        assert!(known.is_none_or(|n| n.role != Role::Deposed), "{name} was sent to a deposed node");
-        if !is_write(&name) {
-            return;
-        }
-        assert_eq!(role, Some(true), "{name} was sent where ROLE did not say master");
-        let primary = pool.shards[self.nodes[node].shard].primary;
-        assert!(known.is_none() || primary == Some(NodeId(node as u32)), "{name} was sent to a replica");
-        for id in ids(request) {
-            let record = self.ledger.entry(id).or_default();
-            record.sent += 1;
-            assert!(record.sent <= record.refused + 1, "write {id} was sent twice: {record:?}");
-        }
-    }
-}
-
-pub(crate) fn note_executed(ledger: &mut Ledger, request: &Request, done: &super::node::Done) {
-    for id in ids(request) {
-        let record = ledger.entry(id).or_default();
-        if done.refused {
-            record.refused += 1;
-        } else if !done.changed.is_empty() {
-            record.executed += 1;
-            assert!(record.executed <= 1, "write {id} was executed twice");
         }
     }
 }

@@ -5,7 +5,7 @@ ENV := . scripts/env.sh &&
 BIN := target/release/ketch
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test sim bench fuzz release
+.PHONY: help setup demo check test sim compat bench fuzz release
 
 help: ## show this list
 	@sed -nE '$(ABSENT) s/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,6 +26,10 @@ test: setup ## everything that CI runs
 
 sim: ## the simulation alone; SEED=… repeats one world
 	@$(ENV) KETCH_SEED=$(SEED) cargo test --locked --test pure simulation -- --nocapture
+
+compat: setup ## Redis's own tests and redis-py's, bare and through Ketch (ARGS="--quick")
+	@$(ENV) cargo build --locked
+	@bash scripts/compat.sh $(ARGS)
 
 ifneq ($(wildcard benches/compare benches/compare.rs),)
 bench: setup release ## Ketch beside twemproxy and HAProxy on this machine

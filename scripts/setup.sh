@@ -99,7 +99,7 @@ install_python_packages() {
 
 install_node_packages() {
     if cmp -s tests/clients/package-lock.json tests/clients/node_modules/installed.json; then return 0; fi
-    say "installing into tests/clients/node_modules: ioredis"
+    say "installing into tests/clients/node_modules: ioredis, redis"
     (cd tests/clients && npm ci --loglevel=error --no-audit --no-fund)
     cp tests/clients/package-lock.json tests/clients/node_modules/installed.json
 }

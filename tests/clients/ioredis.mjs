@@ -197,6 +197,22 @@ const checks = {
     await assert.rejects(r.eval("return redis.error_reply('ERR boom')", 1, k), /boom/);
   },
 
+  async aReaderWaitsForTheNextEntryOfAStream(r, options) {
+    const k = key("feed");
+    const reader = new Redis(options);
+    try {
+      await r.xadd(k, "*", "n", "0");
+      await r.xgroup("CREATE", k, "group", "$");
+      const read = reader.xread("BLOCK", 20000, "STREAMS", k, "0-0");
+      assert.equal((await read)[0][1].length, 1);
+      const next = reader.xreadgroup("GROUP", "group", "me", "BLOCK", 20000, "STREAMS", k, ">");
+      const id = await r.xadd(k, "*", "n", "1");
+      assert.deepEqual(await next, [[k, [[id, ["n", "1"]]]]]);
+    } finally {
+      reader.disconnect();
+    }
+  },
+
   async largeValues(r) {
     const k = key("large");
     for (const size of [65535, 65536, 65537, 1000003, 16 * 1024 * 1024]) {

@@ -1,5 +1,6 @@
-//! Client libraries as applications use them, through three shards of Redis 7 and of Valkey 9: redis-py
-//! and ioredis by the sessions in tests/clients, redis-rs by a session here.
+//! Client libraries as applications use them, through three shards of Redis 7 and of Valkey 9: redis-py,
+//! ioredis and node-redis by the sessions in tests/clients, redis-rs by a session here; in RESP2, and in RESP3
+//! where the library knows it.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,10 +11,6 @@ use redis::streams::{StreamRangeReply, StreamReadReply};
 use redis::{Commands, Connection, ErrorKind, Pipeline, RedisResult, Script, ServerErrorKind};
 
 use crate::rig::{KETCH, Ketch, calls};
-
-/// Checks that need what Ketch does not do yet.
-const REDIS_PY_WITHOUT: [&str; 0] = [];
-const IOREDIS_WITHOUT: [&str; 0] = [];
 
 /// Three shards of that program, and a Ketch in front.
 struct World {
@@ -48,16 +45,13 @@ fn valkey() -> Program {
 }
 
 /// Runs a session in tests/clients, and quotes what it said if a check failed.
-fn session(runtime: &str, script: &str, needs: &str, world: &World, without: &[&str]) {
+fn session(runtime: &str, script: &str, needs: &str, world: &World, options: &[&str]) {
     let root = project();
     assert!(root.join(needs).exists(), "{needs} is missing: run scripts/setup.sh");
     // One below the project goes before what is on PATH.
     let program = Some(root.join(runtime)).filter(|path| path.exists()).unwrap_or_else(|| runtime.into());
     let mut command = Command::new(program);
-    command.arg(root.join("tests/clients").join(script)).arg(world.ketch.listen().to_string());
-    without.iter().for_each(|check| {
-        command.args(["--without", check]);
-    });
+    command.arg(root.join("tests/clients").join(script)).arg(world.ketch.listen().to_string()).args(options);
     let said = command.current_dir(root).output().unwrap();
     let text = String::from_utf8_lossy(&said.stdout) + String::from_utf8_lossy(&said.stderr);
     println!("{text}");
@@ -66,13 +60,15 @@ fn session(runtime: &str, script: &str, needs: &str, world: &World, without: &[&
 }
 
 fn redis_py(program: &Program) {
-    let world = World::start(program);
-    session(".venv/bin/python", "redis_py.py", ".venv/bin/python", &world, &REDIS_PY_WITHOUT);
+    for protocol in ["2", "3"] {
+        let world = World::start(program);
+        session(".venv/bin/python", "redis_py.py", ".venv/bin/python", &world, &["--protocol", protocol]);
+    }
 }
 
-fn ioredis(program: &Program) {
+fn node(script: &str, library: &str, program: &Program) {
     let world = World::start(program);
-    session("node", "ioredis.mjs", "tests/clients/node_modules/ioredis", &world, &IOREDIS_WITHOUT);
+    session("node", script, &format!("tests/clients/node_modules/{library}"), &world, &[]);
 }
 
 #[test]
@@ -87,12 +83,22 @@ fn a_redis_py_session_passes_on_valkey() {
 
 #[test]
 fn an_ioredis_session_passes_on_redis() {
-    ioredis(&Program::redis().unwrap());
+    node("ioredis.mjs", "ioredis", &Program::redis().unwrap());
 }
 
 #[test]
 fn an_ioredis_session_passes_on_valkey() {
-    ioredis(&valkey());
+    node("ioredis.mjs", "ioredis", &valkey());
+}
+
+#[test]
+fn a_node_redis_session_passes_on_redis() {
+    node("node_redis.mjs", "redis", &Program::redis().unwrap());
+}
+
+#[test]
+fn a_node_redis_session_passes_on_valkey() {
+    node("node_redis.mjs", "redis", &valkey());
 }
 
 #[test]
@@ -105,18 +111,36 @@ fn a_redis_rs_session_passes_on_valkey() {
     redis_rs(&valkey());
 }
 
+/// A part of the session, with a second connection of the same kind.
+type Part = fn(&mut Connection, &mut Connection) -> RedisResult<()>;
+
 fn redis_rs(program: &Program) {
-    let world = World::start(program);
-    let url = format!("redis://{}/", world.ketch.listen());
-    let mut r = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
-    let session: [fn(&mut Connection) -> RedisResult<()>; 8] =
-        [typed_values, hashes_and_lists, sorted_sets, streams, scripts, many_keys, pipelines, errors];
-    for (n, part) in session.iter().enumerate() {
-        part(&mut r).unwrap_or_else(|error| panic!("part {n} of the session: {error}"));
+    let session: [Part; 13] = [
+        |r, _| typed_values(r),
+        |r, _| hashes_and_lists(r),
+        |r, _| sorted_sets(r),
+        |r, _| streams(r),
+        |r, _| scripts(r),
+        |r, _| many_keys(r),
+        |r, _| pipelines(r),
+        |r, _| errors(r),
+        |r, _| transactions(r),
+        watched_keys,
+        waiting,
+        publishing,
+        messages,
+    ];
+    for protocol in ["", "?protocol=resp3"] {
+        let world = World::start(program);
+        let url = format!("redis://{}/{protocol}", world.ketch.listen());
+        let client = redis::Client::open(url).unwrap();
+        for (n, part) in session.iter().enumerate() {
+            let [mut r, mut other] = [(); 2].map(|()| client.get_connection().unwrap());
+            let name = format!("part {n} of the session {protocol}");
+            part(&mut r, &mut other).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        world.expect_keys_everywhere();
     }
-    let mut subscriber = redis::Client::open(url).unwrap().get_connection().unwrap();
-    messages(&mut r, &mut subscriber).unwrap_or_else(|error| panic!("messages: {error}"));
-    world.expect_keys_everywhere();
 }
 
 fn messages(r: &mut Connection, subscriber: &mut Connection) -> RedisResult<()> {
@@ -206,7 +230,9 @@ fn scripts(r: &mut Connection) -> RedisResult<()> {
     // Asks by the script's hash, and turns to SCRIPT LOAD on NOSCRIPT.
     let add = Script::new(text);
     for n in 0..30 {
-        assert_eq!(add.key(format!("script:{n}")).arg(n).invoke::<i64>(r)?, n);
+        let key = format!("script:{n}");
+        assert_eq!(add.key(&key).arg(n).invoke::<i64>(r)?, n);
+        assert_eq!(redis::cmd("EVAL").arg(&[text, "1", &key, "5"]).query::<i64>(r)?, n + 5);
     }
     Ok(())
 }
@@ -246,5 +272,54 @@ fn errors(r: &mut Connection) -> RedisResult<()> {
     assert!(!crossing.is_empty() && crossing.iter().all(|e| e.code() == Some("CROSSSLOT")), "{crossing:?}");
     // The connection is as good as before.
     assert_eq!(r.get::<_, String>("error")?, "v");
+    Ok(())
+}
+
+fn transactions(r: &mut Connection) -> RedisResult<()> {
+    let mut block = redis::pipe();
+    block.atomic().set("{t}1", "a").ignore().get("{t}1").incr("{t}2", 3);
+    assert_eq!(block.query::<(String, i64)>(r)?, ("a".into(), 3));
+    let mut block = redis::pipe();
+    block.atomic().cmd("GET").ignore().incr("{t}2", 3);
+    let refused = block.query::<()>(r).unwrap_err();
+    assert!(format!("{refused:?}").contains("wrong number of arguments"), "{refused:?}");
+    assert_eq!(r.get::<_, i64>("{t}2")?, 3);
+    Ok(())
+}
+
+fn watched_keys(r: &mut Connection, other: &mut Connection) -> RedisResult<()> {
+    let () = r.set("watched", 1)?;
+    let mut tries = 0;
+    let (last,): (i64,) = redis::transaction(r, &["watched"], |r, block| {
+        tries += 1;
+        let seen: i64 = r.get("watched")?;
+        if tries == 1 {
+            let () = other.set("watched", 10)?;
+        }
+        block.set("watched", seen + 1).ignore().get("watched").query(r)
+    })?;
+    assert_eq!((tries, last), (2, 11));
+    Ok(())
+}
+
+fn waiting(r: &mut Connection, other: &mut Connection) -> RedisResult<()> {
+    std::thread::scope(|scope| {
+        let popped = scope.spawn(|| r.blpop::<_, (String, String)>("queue", 20.0));
+        let () = other.rpush("queue", "job")?;
+        assert_eq!(popped.join().unwrap()?, ("queue".into(), "job".into()));
+        Ok(())
+    })
+}
+
+fn publishing(r: &mut Connection, other: &mut Connection) -> RedisResult<()> {
+    let mut subscriber = other.as_pubsub();
+    subscriber.subscribe("news")?;
+    subscriber.psubscribe("new?")?;
+    assert_eq!(r.publish::<_, _, usize>("news", "a")?, 2);
+    let heard = [subscriber.get_message()?, subscriber.get_message()?];
+    for message in &heard {
+        assert_eq!((message.get_channel_name(), message.get_payload::<String>()?), ("news", "a".into()));
+    }
+    assert!(heard.iter().any(|m| m.from_pattern()) && heard.iter().any(|m| !m.from_pattern()));
     Ok(())
 }

@@ -47,7 +47,7 @@ fn same_as_a_node(stage: &Stage, program: &Program, scripts: &[Vec<u8>]) {
 
 fn script(lines: &[&[&str]]) -> Vec<u8> {
     let all = lines.iter().copied().chain([&["QUIT"][..]]);
-    all.flat_map(|words| encode(words)).collect()
+    all.flat_map(encode).collect()
 }
 
 fn forms(program: Program) {

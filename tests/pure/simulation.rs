@@ -16,8 +16,8 @@ mod scenarios;
 mod scripted;
 mod sent;
 mod setup;
-mod whole_pool;
 mod subscribers;
+mod whole_pool;
 mod world;
 
 /// Says how to see a failed world again.

@@ -160,6 +160,9 @@ fn remark(local: Local) -> &'static str {
         Local::Role => {
             ": `master` without replicas, or `slave` on a listener for reads; an error while no shard takes writes"
         }
+        Local::Monitor => {
+            ": what all clients of the pool say, in Redis's own lines, as Ketch takes it; without what scripts call"
+        }
         Local::NoCluster => ": `-ERR This instance has cluster support disabled`, on which clients fall back",
         Local::SlowlogGet | Local::SlowlogLen | Local::SlowlogReset => {
             ": requests of this pool that a node took long for, from sending to hearing the reply"

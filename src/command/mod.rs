@@ -7,6 +7,7 @@
 //! - `find`: from the bytes of a request to its row.
 //! - `keys`: where the keys of a request are; `options`: what only the options tell.
 //! - `learned`: commands that are in no table, as a node describes them (`described`).
+//! - `secrets`: which arguments nobody is shown.
 //! - `reply_policy`: part replies → one reply.
 //! - `manual`: `docs/commands.md`, from the rows.
 //!
@@ -24,6 +25,7 @@ mod manual;
 mod options;
 mod reply_policy;
 mod row;
+mod secrets;
 mod table;
 
 pub use described::Described;
@@ -37,4 +39,5 @@ pub use row::{
     Begin, Find, Finder, Flags, Group, Handling, KeyFlags, KeySpec, Known, Local, PubSub, ReplyPolicy,
     RequestPolicy, Row, RowId, Script, Split, Topic, Transaction, classic_range, subcommands,
 };
+pub use secrets::{REDACTED, is_secret};
 pub use table::{row, rows};

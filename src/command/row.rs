@@ -417,6 +417,7 @@ pub enum Local {
     Hello,
     Select,
     Reset,
+    Monitor,
     ClientSetname,
     ClientGetname,
     ClientSetinfo,

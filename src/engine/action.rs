@@ -59,6 +59,8 @@ pub enum CloseReason {
     Protocol,
     /// The client did not read its replies and passed `output_limit`.
     OutputLimit,
+    /// The client watches what others say, did not read it and passed `output_limit`.
+    SlowMonitor,
     /// A subscriber did not read its messages and passed `output_limit`.
     SlowSubscriber,
     /// A node refused to take up again what the client was subscribed to.
@@ -102,6 +104,7 @@ impl CloseReason {
             CloseReason::Lost => "lost",
             CloseReason::Protocol => "protocol",
             CloseReason::OutputLimit => "output_limit",
+            CloseReason::SlowMonitor => "slow_monitor",
             CloseReason::SlowSubscriber => "slow_subscriber",
             CloseReason::SubscriptionRefused => "subscription_refused",
             CloseReason::Stalled => "stalled",

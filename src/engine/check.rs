@@ -31,7 +31,18 @@ impl Engine {
         self.check_owed()?;
         self.check_links()?;
         self.check_pins()?;
+        self.check_monitors()?;
         self.hold.check()
+    }
+
+    /// Who watches is told of what happens, and nobody else.
+    fn check_monitors(&self) -> Checked {
+        for (id, client) in self.clients.iter::<ClientId>() {
+            let told = self.monitors.has(client.pool, id);
+            must(told == client.session.monitor.is_some(), || format!("{id:?} watches, or is told, alone"))?;
+        }
+        let gone = self.monitors.iter().find(|id| self.clients.get(*id).is_none());
+        must(gone.is_none(), || format!("{gone:?} has gone and is told"))
     }
 
     /// Each pinned upstream is known to its client and the other way round, and no client has one that is

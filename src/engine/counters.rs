@@ -108,7 +108,9 @@ impl Counters {
         if let Some(counter) = self.errors.get(code) {
             return counter.inc();
         }
-        let plain = !code.is_empty() && code.len() <= 32 && code.bytes().all(|b| b.is_ascii_uppercase());
+        // Scripts make codes of their own; as in Redis, what is no word is none.
+        let of_word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        let plain = !code.is_empty() && code.len() <= 32 && code.bytes().all(of_word);
         let code = if plain && self.errors.len() < ERROR_CODES { code } else { "other" };
         let (registry, pool) = (&self.registry, self.pool.as_str());
         self.errors

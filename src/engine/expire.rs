@@ -167,8 +167,9 @@ impl Engine {
         let reason = |c: &Client| {
             let pool = self.topology.pool(c.pool);
             let (timeouts, limit) = (&pool.config.timeouts, pool.client_idle());
+            let listens = c.subscribed || c.session.monitor.is_some();
             let idle =
-                limit > Duration::ZERO && c.settled() && !c.subscribed && now.since(c.session.last) >= limit;
+                limit > Duration::ZERO && c.settled() && !listens && now.since(c.session.last) >= limit;
             let late = !c.authenticated && now.since(c.session.opened) >= timeouts.handshake;
             match () {
                 () if late => Some(CloseReason::Handshake),

@@ -28,6 +28,7 @@ mod counters;
 mod expire;
 mod handshake;
 mod links;
+mod monitors;
 mod pauses;
 mod profile;
 mod questions;
@@ -51,6 +52,7 @@ use crate::topology::{ProcessFacts, Topology};
 use buffers::BufferPool;
 use clients::{Client, Pause, Session};
 use links::PoolState;
+use monitors::Monitors;
 use pauses::Pauses;
 use profile::{Profile, ProfileId};
 use questions::Inquiries;
@@ -97,6 +99,11 @@ pub struct Engine {
     waits: Waits,
     pauses: Pauses,
     inquiries: Inquiries,
+    monitors: Monitors,
+    /// Whether somebody watches the requests of the batch at hand.
+    monitored: bool,
+    /// The request at hand was refused before anything was done with it; looked at only while somebody watches.
+    refused: bool,
     /// Names of commands that nobody knows yet.
     unknown: Unknown,
     buffers: BufferPool,
@@ -157,6 +164,9 @@ impl Engine {
             waits: Waits::default(),
             pauses: Pauses::default(),
             inquiries: Inquiries::default(),
+            monitors: Monitors::default(),
+            monitored: false,
+            refused: false,
             unknown: Unknown::default(),
             buffers: BufferPool::default(),
             args: Vec::new(),
@@ -317,6 +327,7 @@ impl Engine {
         }
         self.begin_waits();
         self.count_paused();
+        self.send_lines();
         self.next_due = self.due();
     }
 
@@ -382,6 +393,11 @@ impl Engine {
             }
         }
         self.clients.len()
+    }
+
+    /// Since 1970.
+    fn wall(&self) -> Duration {
+        self.wall_at_origin + Duration::from_nanos(self.now.as_nanos())
     }
 
     fn mark_client_dirty(&mut self, id: ClientId) {

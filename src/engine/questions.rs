@@ -49,6 +49,13 @@ pub(crate) enum Say {
     OkIfKilled,
 }
 
+/// The client that asks, and how long its request was.
+#[derive(Clone, Copy)]
+struct Asker {
+    client: ClientId,
+    said: usize,
+}
+
 /// A question whose answers are not all in.
 pub(crate) struct Open {
     pub(crate) client: ClientId,
@@ -102,6 +109,8 @@ impl Engine {
     pub fn told(&mut self, notice: &Notice) {
         match notice {
             Notice::PauseChanged | Notice::Missed => self.see_pauses(),
+            Notice::Monitored { pool, lines, .. } => self.give_lines(*pool, lines),
+            Notice::LinesLost { pool, count } => self.tell_of_lost_lines(*pool, *count),
         }
     }
 
@@ -112,8 +121,8 @@ impl Engine {
         }
     }
 
-    /// Asks for a client, which has its place in the order already.
-    pub(super) fn inquire(&mut self, client: ClientId, seq: Seq, inquiry: Inquiry) {
+    /// Asks for a client, which has its place in the order already; it said so in so many bytes.
+    pub(super) fn inquire(&mut self, client: ClientId, seq: Seq, inquiry: Inquiry, said: usize) {
         let Inquiry { question, to, say } = inquiry;
         let others: Vec<WorkerId> = match to {
             Whom::Own => Vec::new(),
@@ -125,7 +134,7 @@ impl Engine {
         }
         let number = self.inquiries.next;
         self.inquiries.next += 1;
-        let answers = vec![self.answer_question(&question, Some(client))];
+        let answers = vec![self.answer_question(&question, Some(Asker { client, said }))];
         let open = Open { client, seq, say, missing: others.len(), answers, since: self.now };
         let alone = others.is_empty();
         self.inquiries.open.insert(number, open);
@@ -182,10 +191,12 @@ impl Engine {
     }
 
     /// What this worker says to a question; `asker` is the client that asks, if it is one of this worker's.
-    fn answer_question(&mut self, question: &Question, asker: Option<ClientId>) -> Answer {
+    fn answer_question(&mut self, question: &Question, asker: Option<Asker>) -> Answer {
         match question {
-            Question::ListClients { pool, filter } => self.list_clients(*pool, filter),
-            Question::KillClients { pool, filter } => self.kill_clients(*pool, filter, asker),
+            Question::ListClients { pool, filter } => self.list_clients(*pool, filter, asker),
+            Question::KillClients { pool, filter } => {
+                self.kill_clients(*pool, filter, asker.map(|asker| asker.client))
+            }
             Question::UnblockClient { pool, number, error } => {
                 Answer::Count(u64::from(self.unblock_client(*pool, *number, *error)))
             }
@@ -196,11 +207,13 @@ impl Engine {
         }
     }
 
-    fn list_clients(&self, pool: PoolId, filter: &ClientFilter) -> Answer {
+    fn list_clients(&self, pool: PoolId, filter: &ClientFilter, asker: Option<Asker>) -> Answer {
         let limit = self.share_of_answer(pool).as_usize();
         let (mut lines, mut bytes) = (Vec::new(), 0);
         for (id, client) in self.clients.iter::<ClientId>().filter(|(_, c)| c.pool == pool) {
-            let card = self.card(id, client);
+            let mut card = self.card(id, client);
+            // As in Redis, whose buffer holds the request that is being executed.
+            card.input += asker.filter(|asker| asker.client == id).map_or(0, |asker| asker.said);
             if !filter.means(&card) {
                 continue;
             }
@@ -277,12 +290,13 @@ impl Engine {
         }
     }
 
-    /// Redis's letters for what a client is in, in its order: P subscribed, x in a transaction, b blocked,
-    /// t, R, B tracking, d a watched key has changed, c to be closed after its replies, r reading from a
-    /// replica, e not evicted, T not touching keys.
+    /// Redis's letters for what a client is in, in its order: O it watches what others say, P subscribed, x in
+    /// a transaction, b blocked, t, R, B tracking, d a watched key has changed, c to be closed after its
+    /// replies, r reading from a replica, e not evicted, T not touching keys.
     fn client_flags(&self, id: ClientId, client: &Client) -> String {
         let watch = client.session.transaction.as_ref().and_then(|begun| begun.watch.as_ref());
         let letters = [
+            ('O', client.session.monitor.is_some()),
             ('P', client.subscribed),
             ('x', client.in_multi),
             ('b', client.session.blocked.is_some() || self.hold.is_paused(id)),

@@ -1,18 +1,23 @@
 //! The letters that wait for one worker: bounded, in the order in which they came.
 //!
 //! Answers always find room, or a client would wait for nothing: there are never more of them than questions
-//! that their reader has asked, which is bounded where it asks.
+//! that their reader has asked, which is bounded where it asks. Lines of MONITOR have a bound of their own, so that
+//! they take no room from anything else; which of them were lost is told by their number alone.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{Answer, Notice, Question, Ticket};
-use crate::base::WorkerId;
+use crate::base::{PoolId, WorkerId};
 
 /// Questions that may wait for one worker. It answers all of them in its next turn, so more than this are
 /// asked by clients that do nothing else.
 pub(crate) const QUESTIONS_MAX: usize = 1024;
 /// Notices that may wait for one worker.
 pub(crate) const NOTICES_MAX: usize = 16_384;
+
+/// Bytes of MONITOR's lines that may wait for one worker: some ten thousand requests, so that a worker that turns a
+/// little late loses none.
+pub(crate) const LINES_MAX: usize = 4 * 1024 * 1024;
 
 /// What one worker sends another.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +34,9 @@ pub struct Letters {
     waiting: VecDeque<Letter>,
     questions: usize,
     notices: usize,
+    line_bytes: usize,
+    /// Lines that had no room, by pool.
+    lost_lines: BTreeMap<PoolId, u64>,
     missed: bool,
     closed: bool,
 }
@@ -43,6 +51,15 @@ impl Letters {
         }
         let room = match letter {
             Letter::Question(..) => take_place(&mut self.questions, QUESTIONS_MAX),
+            Letter::Notice(Notice::Monitored { pool, ref lines, count }) => {
+                let room = self.line_bytes + lines.len() <= LINES_MAX;
+                if room {
+                    self.line_bytes += lines.len();
+                } else {
+                    *self.lost_lines.entry(pool).or_default() += count;
+                }
+                room
+            }
             Letter::Notice(_) => {
                 let room = take_place(&mut self.notices, NOTICES_MAX);
                 self.missed |= !room;
@@ -60,7 +77,11 @@ impl Letters {
     pub fn take(&mut self) -> VecDeque<Letter> {
         self.questions = 0;
         self.notices = 0;
+        self.line_bytes = 0;
         let mut letters = core::mem::take(&mut self.waiting);
+        for (pool, count) in core::mem::take(&mut self.lost_lines) {
+            letters.push_back(Letter::Notice(Notice::LinesLost { pool, count }));
+        }
         if core::mem::take(&mut self.missed) {
             letters.push_back(Letter::Notice(Notice::Missed));
         }

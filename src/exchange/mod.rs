@@ -28,6 +28,8 @@ mod letters;
 pub use clients::{ClientCard, ClientFilter, ClientKind, Condition, Trait};
 pub use letters::{Letter, Letters};
 
+use std::sync::Arc;
+
 use crate::base::{PoolId, WorkerId};
 
 /// Whom an answer belongs to, and to which of its questions.
@@ -76,6 +78,10 @@ pub struct Line {
 pub enum Notice {
     /// A pool's pause (in its facts) has changed, and whoever changed it does not wait for anybody.
     PauseChanged,
+    /// Requests of a pool, for those who watch them: so many lines of MONITOR.
+    Monitored { pool: PoolId, lines: Arc<[u8]>, count: u64 },
+    /// So many such lines had no room.
+    LinesLost { pool: PoolId, count: u64 },
     /// Notices were lost, since there were too many: whatever is kept up to date by them must begin anew.
     Missed,
 }

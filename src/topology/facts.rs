@@ -90,6 +90,8 @@ pub struct PoolFacts {
     pause: AtomicU64,
     /// Clients with a request that waits for the end of a pause; each worker adds and takes its own.
     paused_clients: AtomicUsize,
+    /// Clients that watch what others say; each worker adds and takes its own.
+    pub monitors: AtomicUsize,
     /// Texts of scripts that clients have sent.
     pub scripts: Scripts,
 }

@@ -465,6 +465,16 @@ def scan_finds_every_key_of_this_run(r):
     raw.close()
 
 
+@check
+def monitor_shows_what_others_say(r):
+    with r.monitor() as monitor:
+        r.set(key("seen"), "a 'value'")
+        said = next(c for c in iter(monitor.next_command, None) if c["command"].startswith("SET"))
+    same(said["command"], f"SET {key('seen')} a 'value'")
+    same((said["db"], said["client_type"]), (0, "tcp"))
+    same(r.delete(key("seen")), 1)
+
+
 def raw_pool(r):
     """The same server without decoding."""
     given = {**r.connection_pool.connection_kwargs, "decode_responses": False}

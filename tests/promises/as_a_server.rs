@@ -77,6 +77,27 @@ fn commands_are_counted_with_the_time_that_nodes_took() {
 }
 
 #[test]
+fn codes_that_scripts_make_up_are_counted_like_any_other() {
+    let stage = Stage::shards(1);
+    let errors = |address| {
+        let mut client = client(address);
+        assert_eq!(client.ask(&["CONFIG", "RESETSTAT"]).unwrap(), ok());
+        for script in ["MY_ERR_CODE of mine", "MY_ERR_CODE again", "My-code.2 x", "ERR plain"] {
+            error(&client.ask(&["EVAL", &format!("return redis.error_reply('{script}')"), "0"]).unwrap());
+        }
+        info(&mut client, "errorstats")
+    };
+    let ours = errors(stage.address());
+    assert!(ours.contains("errorstat_MY_ERR_CODE:count=2\r\n"), "{ours}");
+    let sorted = |text: String| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(ours), sorted(errors(stage.primary(0).address())));
+}
+
+#[test]
 fn a_parameter_that_is_set_holds_in_every_worker() {
     let stage = Stage::shards(1);
     let mut clients: Vec<Client> = (0..4).map(|_| stage.client()).collect();

@@ -158,8 +158,7 @@ fn what_is_not_there_yet_and_what_is_never_forwarded_says_so_and_the_client_stay
     let stage = Stage::shards(2);
     let mut client = stage.client();
     for request in [
-        &["MONITOR"][..],
-        &["CLIENT", "TRACKING", "ON"],
+        &["CLIENT", "TRACKING", "ON"][..],
         &["SHUTDOWN"],
         &["SHUTDOWN", "NOSAVE"],
         &["DEBUG", "SLEEP", "1"],

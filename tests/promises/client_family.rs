@@ -81,6 +81,11 @@ fn a_line_begins_with_the_fields_of_a_redis_in_their_order() {
     let wanted = fields(&lines(&mut client(stage.primary(0).address()), &["CLIENT", "INFO"])[0]);
     let shown = fields(&lines(&mut stage.client(), &["CLIENT", "INFO"])[0]);
     assert_eq!(shown[..wanted.len()], wanted);
+    // Redis's own tests look for this: the request that is being executed is in the buffer still.
+    let list = lines(&mut stage.client(), &["CLIENT", "LIST"]);
+    let buffered: Vec<&str> =
+        list.iter().map(|line| field(line, "qbuf")).filter(|bytes| *bytes != "0").collect();
+    assert_eq!(buffered, [encode(&["CLIENT", "LIST"]).len().to_string()]);
 }
 
 #[test]

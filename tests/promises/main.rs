@@ -18,6 +18,7 @@ mod lab;
 mod large_values;
 mod learned_commands;
 mod memory;
+mod monitoring;
 mod pipelines;
 mod placement;
 mod pools;

@@ -8,6 +8,7 @@ mod asks;
 mod connection;
 mod letters;
 mod model;
+mod monitors;
 mod node;
 mod noise;
 mod pinned;

@@ -263,7 +263,7 @@ pub(super) const ROWS: &[Row] = &[
         .refused(ONE_NODE),
     row("monitor", 1, &[ADMIN, NOSCRIPT, LOADING, STALE], &[])
         .doc("1.0.0", "", "Shows the connection every command that the server runs, as it comes.")
-        .later(MONITOR),
+        .local(Local::Monitor),
     row("psync", -3, &[ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI], &[])
         .doc("2.8.0", "", "Asks a primary for its stream of changes, from an offset on; replicas use it.")
         .refused(REPLICATION),

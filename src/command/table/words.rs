@@ -24,7 +24,6 @@ pub(super) const CONNECTION_STATE: &str =
     "it is about the state of one connection, and connections are shared";
 pub(super) const WAITING: &str =
     "nodes tell what is on disk only to the connection that wrote, and connections are shared; use WAIT";
-pub(super) const MONITOR: &str = "it turns a connection into a stream; use it on a node directly";
 
 // Never forwarded.
 pub(super) const DEBUGGER: &str =

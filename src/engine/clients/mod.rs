@@ -10,6 +10,7 @@ mod writes;
 use core::net::SocketAddr;
 
 use super::buffers::{BufferPool, ByteQueue};
+use super::monitors::Monitor;
 use super::profile::{Profile, ProfileId};
 use crate::base::{ListenerId, PoolId, ShardId, Time};
 use crate::config::{ReadPolicy, Route};
@@ -141,6 +142,8 @@ pub(crate) struct Session {
     pub(crate) resent_since: Option<Time>,
     /// It is being closed for what it sent.
     pub(crate) protocol_error: bool,
+    /// It watches what others say.
+    pub(crate) monitor: Option<Box<Monitor>>,
     pub(crate) subscriber: Option<Box<Subscriber>>,
     /// MULTI or WATCH was said.
     pub(crate) transaction: Option<Box<Transaction>>,
@@ -164,6 +167,7 @@ impl Session {
             user: None,
             resent_since: None,
             protocol_error: false,
+            monitor: None,
             subscriber: None,
             transaction: None,
             blocked: None,

@@ -53,6 +53,11 @@ impl Replies {
         self.forget_silence();
     }
 
+    /// CLIENT REPLY OFF was said.
+    pub(crate) fn is_off(&self) -> bool {
+        self.silence.as_ref().is_some_and(|silence| silence.is_off())
+    }
+
     /// Whether the reply of a place is not to be seen by anybody.
     pub(crate) fn is_silent(&self, seq: Seq) -> bool {
         self.silence.as_ref().is_some_and(|silence| silence.has(seq))

@@ -40,6 +40,10 @@ impl Silence {
         }
     }
 
+    pub(crate) fn is_off(&self) -> bool {
+        self.off
+    }
+
     pub(crate) fn has(&self, seq: Seq) -> bool {
         self.places.contains(&seq)
     }

@@ -41,7 +41,7 @@ impl Engine {
             self.give(id, seq, &reply);
         }
         self.scratch = reply;
-        self.take_effect(id, effect);
+        self.take_effect(id, effect, request.len());
         Flow::Taken
     }
 
@@ -49,7 +49,7 @@ impl Engine {
     pub(super) fn answer_within(&mut self, id: ClientId, local: Local, request: &[u8], out: &mut Vec<u8>) {
         let args = request_spans(request);
         let effect = self.local_answer(id, local, Args::new(request, &args), out);
-        self.take_effect(id, effect);
+        self.take_effect(id, effect, request.len());
     }
 
     /// Appends the answer of Ketch's own.
@@ -84,25 +84,25 @@ impl Engine {
     }
 
     /// Nothing was answered: what the workers say is the answer.
-    fn ask_workers(&mut self, id: ClientId, inquiry: Inquiry) {
+    fn ask_workers(&mut self, id: ClientId, inquiry: Inquiry, said: usize) {
         if let Some(seq) = self.reserve(id) {
-            self.inquire(id, seq, inquiry);
+            self.inquire(id, seq, inquiry, said);
         }
     }
 
-    fn take_effect(&mut self, id: ClientId, effect: Effect) {
+    fn take_effect(&mut self, id: ClientId, effect: Effect, said: usize) {
         let Some(client) = self.clients.get_mut(id) else { return };
         let session = &mut client.session;
         match effect {
             Effect::None | Effect::Refused(_) | Effect::Replies(_) => {}
-            Effect::Ask(inquiry) => self.ask_workers(id, inquiry),
+            Effect::Ask(inquiry) => self.ask_workers(id, inquiry, said),
             Effect::NoEvict(on) => session.no_evict = on,
             Effect::NoTouch(on) => session.no_touch = on,
             Effect::Pause(paused) => {
                 let pool = client.pool;
                 self.pause(pool, paused);
                 let question = Question::SeenPause { pool };
-                self.ask_workers(id, Inquiry { question, to: Whom::All, say: Say::Ok });
+                self.ask_workers(id, Inquiry { question, to: Whom::All, say: Say::Ok }, said);
             }
             Effect::Unpause => {
                 let pool = client.pool;
@@ -147,6 +147,10 @@ impl Engine {
         client.authenticated = pool.config.users.is_empty();
         let subscriber = client.session.subscriber.take();
         client.subscribed = false;
+        let monitored = client.session.monitor.take().is_some();
+        if monitored {
+            self.end_monitoring(pool.id, id);
+        }
         if let Some(subscriber) = subscriber {
             self.end_subscriptions(id, pool.id, &subscriber);
         }

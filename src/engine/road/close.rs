@@ -28,6 +28,9 @@ impl Engine {
             self.topology.pool(pool).facts.release_client();
             self.connected[usize::from(client.listener.0)].add(-1);
         }
+        if client.session.monitor.is_some() {
+            self.end_monitoring(pool, id);
+        }
         client.output.clear(&mut self.buffers);
         client.input.clear(&mut self.buffers);
         if let Some(stream) = client.stream

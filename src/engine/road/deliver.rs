@@ -158,7 +158,7 @@ impl Engine {
 
     /// A client's output may have grown.
     #[inline]
-    pub(super) fn given(&mut self, id: ClientId) {
+    pub(in crate::engine) fn given(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         if !client.dirty && !client.output.is_empty() {
             client.dirty = true;

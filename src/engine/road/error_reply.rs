@@ -51,6 +51,8 @@ pub(crate) enum ErrorReply<'a> {
         pool: &'a str,
     },
     NoAuth,
+    /// A client that watches others may not use keys.
+    Monitoring,
     MaxClients,
     UnknownCommand {
         name: &'a [u8],
@@ -143,6 +145,7 @@ impl ErrorReply<'_> {
             ErrorReply::GatherLimit { .. } | ErrorReply::AnswerLimit { .. } => "gather_limit",
             ErrorReply::WorkersBusy { .. } => "workers_busy",
             ErrorReply::NoSuchClient => "no_such_client",
+            ErrorReply::Monitoring => "monitoring",
         }
     }
 
@@ -213,6 +216,7 @@ impl Display for ErrorReply<'_> {
                 "READONLY You can't write against a read only replica: this listener of pool {pool} serves reads; \
                  write to one with route auto or primary"
             ),
+            ErrorReply::Monitoring => f.write_str("ERR Replica can't interact with the keyspace"),
             ErrorReply::NoAuth => f.write_str("NOAUTH Authentication required."),
             ErrorReply::MaxClients => f.write_str("ERR max number of clients reached"),
             ErrorReply::UnknownCommand { name, args } => write!(

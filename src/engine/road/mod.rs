@@ -16,6 +16,7 @@ mod judge;
 mod large;
 mod learn;
 mod local;
+mod monitored;
 mod offsets;
 mod pin;
 pub(crate) mod pubsub;
@@ -32,6 +33,7 @@ pub(crate) use error_reply::ErrorReply;
 pub(crate) use gather::{GatherId, Gathers};
 pub(crate) use hold::{HeldOwner, Hold, Why};
 pub(crate) use learn::Unknown;
+pub(crate) use monitored::lost_line;
 pub(crate) use scan::{Page, Tag};
 pub(crate) use wait::Waits;
 
@@ -42,7 +44,7 @@ use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause};
 use super::profile::ProfileId;
 use super::upstreams::{Expected, Lane, Owner};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId, next_random};
-use crate::command::{self, Found, Handling, Row, Transaction};
+use crate::command::{self, Found, Handling, Local, Row, Transaction};
 use crate::config::{ReadPolicy, Route};
 use crate::resp::{ProtocolError, RequestLimits, RequestScanner, Scanned, Span, inline_to_array};
 use crate::routing;
@@ -109,6 +111,8 @@ impl Engine {
 
     /// Parses and routes requests; returns how many bytes were taken.
     fn parse(&mut self, id: ClientId, bytes: &[u8]) -> usize {
+        let Some(pool) = self.clients.get(id).map(|client| client.pool) else { return bytes.len() };
+        self.monitored = self.is_monitored(pool);
         let mut at = 0;
         loop {
             let Some(client) = self.clients.get_mut(id) else { return bytes.len() };
@@ -197,8 +201,12 @@ impl Engine {
         }
     }
 
-    /// Classify: what is it, and may this client say it?
     fn request(&mut self, id: ClientId, request: &[u8]) -> Flow {
+        if self.monitored { self.request_shown(id, request) } else { self.classify(id, request) }
+    }
+
+    /// Classify: what is it, and may this client say it?
+    fn classify(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
         let (pool, authenticated, in_multi) = (client.pool, client.authenticated, client.in_multi);
         let subscribed = client.subscribed;
@@ -250,6 +258,7 @@ impl Engine {
             Handling::Scan => self.scan(id, pool, row, request),
             Handling::Wait => self.wait(id, pool, request),
             Handling::RandomKey => self.random_key(id, pool, row, request),
+            Handling::Local(Local::Monitor) => self.monitor(id),
             Handling::Local(local) => self.answer(id, local, request),
             Handling::PubSub(does) => self.pubsub(id, pool, row, does, request),
             Handling::Transaction(verb) => self.transaction(id, pool, row, verb, request),
@@ -527,6 +536,7 @@ impl Engine {
     /// Answers the request at hand with an error of Ketch's own.
     pub(super) fn refuse(&mut self, id: ClientId, error: ErrorReply<'_>) -> Flow {
         self.spoil_block(id);
+        self.refused = true;
         if let Some(seq) = self.reserve(id) {
             self.fail_owner(HeldOwner::Client { client: id, seq }, error);
         }

@@ -253,6 +253,7 @@ impl Engine {
         if executed {
             self.forget_transaction(id);
         }
+        self.give_delayed_lines(id);
         self.resume(id, Pause::TURN);
         self.set_reading(id);
     }

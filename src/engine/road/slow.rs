@@ -82,7 +82,11 @@ impl Engine {
             // It was scanned before it was queued; what is no request has nothing to show.
             _ => return None,
         }
-        Some(Suspect { row, client, args: cut(args.iter().map(|arg| arg.of(request))) })
+        let shown = args.iter().enumerate().map(|(place, arg)| {
+            let secret = command::is_secret(row, request, &args, place);
+            if secret { command::REDACTED } else { arg.of(request) }
+        });
+        Some(Suspect { row, client, args: cut(shown) })
     }
 
     /// Logs those of a slow batch that may have been the cause.

@@ -36,6 +36,7 @@ impl Engine {
         let streams = authenticated
             && (!client.subscribed || client.profile.protocol == Protocol::Resp3)
             && !client.in_multi
+            && client.session.monitor.is_none()
             && row.handling == Handling::Forward
             && row.arity_fits(pending.args)
             && (row.is_read() || route != Route::Replica)
@@ -54,6 +55,9 @@ impl Engine {
             to: StreamTo::Waiting,
             since: self.now,
         };
+        if self.monitored {
+            self.show_streamed(id, bytes, pending.len, pending.args.saturating_sub(pending.arg + 1));
+        }
         let Some(client) = self.clients.get_mut(id) else { return false };
         client.stream = Some(Box::new(stream));
         client.pause.set(Pause::STREAM);

@@ -51,7 +51,7 @@ impl World {
 }
 
 /// A world of several workers whose connections are made.
-fn workers(workers: usize, limits: Limits) -> World {
+pub(super) fn workers(workers: usize, limits: Limits) -> World {
     let plan = Plan { workers, limits, ..Plan::default() };
     let mut world = World::new(1, plan, Promises { calm: true, strict: true });
     world.kernel = 1 << 20;
@@ -67,19 +67,19 @@ fn turn(world: &mut World, site: usize) {
     });
 }
 
-fn turn_all(world: &mut World) {
+pub(super) fn turn_all(world: &mut World) {
     (0..world.sites.len()).for_each(|site| turn(world, site));
     world.now = world.now + Duration::from_millis(1);
 }
 
 /// A client that is looked at by its bytes alone.
 #[derive(Clone, Copy)]
-struct Raw {
+pub(super) struct Raw {
     site: usize,
     id: ClientId,
 }
 
-fn client(world: &mut World, site: usize) -> Raw {
+pub(super) fn client(world: &mut World, site: usize) -> Raw {
     let mut id = None;
     world.turn(site, |world| id = Some(world.connect_client(site)));
     let raw = Raw { site, id: id.unwrap() };
@@ -88,14 +88,14 @@ fn client(world: &mut World, site: usize) -> Raw {
 }
 
 /// Inline requests; its worker reads them at once.
-fn say(world: &mut World, raw: Raw, lines: &[&str]) {
+pub(super) fn say(world: &mut World, raw: Raw, lines: &[&str]) {
     let end = world.sites[raw.site].clients.get_mut(&raw.id).unwrap();
     lines.iter().for_each(|line| end.sent.extend_from_slice(format!("{line}\r\n").as_bytes()));
     turn(world, raw.site);
 }
 
 /// What it was given since it was asked for last.
-fn heard(world: &mut World, raw: Raw) -> String {
+pub(super) fn heard(world: &mut World, raw: Raw) -> String {
     let end = world.sites[raw.site].clients.get_mut(&raw.id).unwrap();
     String::from_utf8_lossy(&core::mem::take(&mut end.taken)).into_owned()
 }

@@ -34,6 +34,8 @@ const BYTES: &[&[u8]] = &[
     b"CLIENT PAUSE 500\r\n",
     b"CLIENT PAUSE 900 WRITE\r\n",
     b"CLIENT UNPAUSE\r\n",
+    b"MONITOR\r\n",
+    b"RESET\r\n",
     b"CLIENT REPLY OFF\r\n",
     b"CLIENT REPLY SKIP\r\n",
     b"CLIENT REPLY ON\r\n",

@@ -171,6 +171,8 @@ fn choose<'a>(local: Local, cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>)
         Local::Quit => simple::quit(out),
         Local::Select => simple::select(cx, args, out),
         Local::Reset => simple::reset(out),
+        // Alone it has no answer but what the road does with it.
+        Local::Monitor => Err(Refusal::MonitorInBlock),
         Local::Lolwut => simple::lolwut(cx, args, out),
         Local::Time => simple::time(cx, out),
         Local::NoCluster => Err(Refusal::NoCluster),

@@ -42,6 +42,8 @@ pub(super) enum Refusal<'a> {
         bytes: usize,
     },
     BadDatabase,
+    /// MONITOR within a transaction, in the words of Redis 7.
+    MonitorInBlock,
     NoCluster,
     /// A check that looks for a primary should fail, and say why.
     NoShardWritable,
@@ -98,6 +100,7 @@ impl Refusal<'_> {
             | Refusal::ClientOption(_)
             | Refusal::LogCount
             | Refusal::LogKind
+            | Refusal::MonitorInBlock
             | Refusal::UnknownClientType(_)
             | Refusal::UnknownClientFlags(_)
             | Refusal::NoSuchUser(_)
@@ -169,6 +172,7 @@ impl Display for Refusal<'_> {
             Refusal::UnblockReason => f.write_str("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
             Refusal::TooLong { what, bytes } => write!(f, "ERR {what} cannot be longer than {bytes} bytes"),
             Refusal::BadDatabase => f.write_str("ERR DB index is out of range"),
+            Refusal::MonitorInBlock => f.write_str("ERR MONITOR isn't allowed for DENY BLOCKING client"),
             Refusal::NoCluster => f.write_str("ERR This instance has cluster support disabled"),
             Refusal::NoShardWritable => f.write_str("MASTERDOWN no shard of this pool has a primary that takes writes"),
             Refusal::UnknownCommand => f.write_str("ERR Invalid command specified"),

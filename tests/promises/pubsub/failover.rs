@@ -109,11 +109,8 @@ fn a_planned_failover_takes_subscriptions_along_and_repeats_no_message() {
     publisher.ask(&["PUBLISH", "news", "end"]).unwrap();
     for hearer in &mut all {
         let mut heard: Vec<i32> = Vec::new();
-        loop {
-            match message(hearer, "news").parse() {
-                Ok(n) => heard.push(n),
-                Err(_) => break,
-            }
+        while let Ok(n) = message(hearer, "news").parse() {
+            heard.push(n);
         }
         assert!(heard.is_sorted_by(|a, b| a < b), "in order, and each once");
         let missing = told.iter().filter(|n| heard.binary_search(n).is_err()).count();

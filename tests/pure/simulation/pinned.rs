@@ -48,7 +48,7 @@ fn fates(world: &World) -> [(Option<Fate>, u32); 2] {
     [1, 2].map(|id| world.ledger.get(&id).map_or((None, 0), |record| (record.fate, record.executed)))
 }
 
-fn model<'w>(world: &'w World, id: ClientId) -> &'w super::model::Model {
+fn model(world: &World, id: ClientId) -> &super::model::Model {
     &world.sites[0].clients[&id].model
 }
 
@@ -63,7 +63,7 @@ fn a_block_that_was_not_sent_goes_to_the_next_primary_and_its_client_notices_not
     depose(&mut world);
     turns(&mut world, 20);
     assert_eq!(fates(&world), [(Some(Fate::Done), 1); 2]);
-    assert!(world.nodes[0].data.get(&b"k1.0"[..]).is_none(), "the old one got nothing of it");
+    assert!(!world.nodes[0].data.contains_key(&b"k1.0"[..]), "the old one got nothing of it");
     come_to_rest(&mut world);
 }
 

@@ -296,7 +296,9 @@ impl Engine {
                 return self.judge_telling(id, front, reply);
             }
             if let Owner::Client { .. } = front.owner {
-                self.pools[usize::from(pool.0)].counters.error(reply);
+                let pool = &mut self.pools[usize::from(pool.0)];
+                pool.counters.error(reply);
+                pool.waited.failed(front.row);
             }
         }
         false

@@ -537,6 +537,10 @@ impl Engine {
     pub(super) fn refuse(&mut self, id: ClientId, error: ErrorReply<'_>) -> Flow {
         self.spoil_block(id);
         self.refused = true;
+        if let Some(client) = self.clients.get(id) {
+            let waited = &self.pools[usize::from(client.pool.0)].waited;
+            client.command.into_iter().for_each(|row| waited.rejected(row));
+        }
         if let Some(seq) = self.reserve(id) {
             self.fail_owner(HeldOwner::Client { client: id, seq }, error);
         }

@@ -76,7 +76,7 @@ impl Bench {
         for id in &upstreams {
             engine.upstream_opened(*id);
             engine.wrote(Party::Upstream(*id), engine.output(Party::Upstream(*id)).len());
-            engine.upstream_bytes(*id, b"+OK\r\n*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
+            engine.upstream_bytes(*id, b"+OK\r\n$-1\r\n$-1\r\n*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
         }
         while engine.next_action().is_some() {}
         let client = engine.client_opened(ListenerId(0), SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9));

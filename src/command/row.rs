@@ -392,6 +392,7 @@ pub enum Local {
     Auth,
     Hello,
     Select,
+    Reset,
     ClientSetname,
     ClientGetname,
     ClientSetinfo,

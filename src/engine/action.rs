@@ -81,6 +81,8 @@ pub enum CloseReason {
     Removed,
     /// A streamed request was left unfinished by its client.
     Abandoned,
+    /// The node does not have the database, or the version of the protocol, that its clients asked for.
+    Profile,
     /// Not needed any more.
     Spare,
     /// Its client has gone, or left behind what can't be undone.
@@ -107,6 +109,7 @@ impl CloseReason {
             CloseReason::Deposed => "deposed",
             CloseReason::Removed => "removed",
             CloseReason::Abandoned => "abandoned",
+            CloseReason::Profile => "profile",
             CloseReason::Spare => "spare",
             CloseReason::Unpinned => "unpinned",
         }

@@ -237,15 +237,20 @@ impl Engine {
                         .is_some_and(|u| u.pin == Pin::Nobody && u.lane == Lane::Pinned);
                     must(clean, || format!("node {node}: {id:?} is in stock and somebody's"))?;
                 }
-                for id in link.shared.iter().chain(&link.bulk) {
-                    let ready = self.upstreams.get(*id).is_some_and(|u| u.is_ready() && !u.private);
-                    must(ready, || format!("node {node}: {id:?} takes nothing"))?;
+                for (profile, serving) in link.iter() {
+                    for id in serving.shared.iter().chain(&serving.bulk).chain(&serving.spare) {
+                        let ready = self.upstreams.get(*id).is_some_and(|u| {
+                            u.is_ready() && !u.private && u.profile_id == profile && u.switching.is_none()
+                        });
+                        must(ready, || format!("node {node}: {id:?} does not serve {profile:?}"))?;
+                    }
                 }
             }
-            for routes in &state.routes {
+            for (profile, routes) in state.all_routes() {
                 for id in routes.primary.iter().chain(&routes.replicas) {
-                    let ready = self.upstreams.get(*id).is_some_and(Upstream::takes_more);
-                    must(ready, || format!("{id:?} is routed to and takes nothing"))?;
+                    let ready = self.upstreams.get(*id);
+                    let ready = ready.is_some_and(|u| u.takes_more() && u.profile_id == profile);
+                    must(ready, || format!("{id:?} is routed to and does not serve {profile:?}"))?;
                 }
             }
         }

@@ -143,7 +143,8 @@ impl Engine {
 
     fn idle_sweep(&self) -> Option<Time> {
         let wanted = |pool: &Pool| pool.client_idle() > Duration::ZERO || !pool.config.users.is_empty();
-        self.topology.pools.iter().any(|pool| wanted(pool)).then(|| self.idle_swept + IDLE_SWEEP)
+        let clients = self.topology.pools.iter().any(|pool| wanted(pool));
+        (clients || self.has_unusual_profiles()).then(|| self.idle_swept + IDLE_SWEEP)
     }
 
     /// Clients that said nothing for `client_idle` and are owed nothing, and those that have not
@@ -154,6 +155,7 @@ impl Engine {
             return;
         }
         self.idle_swept = now;
+        self.expire_profiles();
         let reason = |c: &Client| {
             let pool = self.topology.pool(c.pool);
             let (timeouts, limit) = (&pool.config.timeouts, pool.client_idle());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::action::{Action, CloseReason};
 use super::links::PRIMARY_RETRY;
+use super::profile::ProfileId;
 use super::road::Tag;
 use super::upstreams::{Expected, Lane, Owner, State, Step};
 use crate::base::{ShardId, UpstreamId, next_random};
@@ -38,6 +39,7 @@ impl Engine {
         upstream.state = State::Handshaking;
         let pool = Arc::clone(self.topology.pool(upstream.pool));
         let (profile, lane) = (upstream.profile, upstream.lane);
+        let first = lane == Lane::Shared && upstream.profile_id == ProfileId::FIRST;
         let auth = &pool.config.auth;
         if let Some(password) = &auth.password {
             match &auth.username {
@@ -55,6 +57,9 @@ impl Engine {
         self.ask(id, Step::RunId, &["INFO", "server"]);
         if lane == Lane::Pinned {
             self.ask(id, Step::ClientId, &["CLIENT", "ID"]);
+        }
+        if first {
+            self.ask(id, Step::Databases, &["CONFIG", "GET", "databases"]);
         }
         self.ask(id, Step::Role, &["ROLE"]);
     }
@@ -83,6 +88,8 @@ impl Engine {
         let failed = reply.first() == Some(&b'-');
         match step {
             Step::NoEvict => {}
+            Step::Databases => self.databases_told(id, reply),
+            Step::Switch => self.switched(id, reply),
             Step::Offset(question) => self.offset_seen(id, question, reply),
             Step::RunId => self.run_id_seen(id, reply),
             Step::Unwatch if !failed => {}
@@ -98,6 +105,7 @@ impl Engine {
             Step::Auth | Step::Hello | Step::Select if reply.starts_with(b"-ERR max number of clients") => {
                 self.refused(id, NodeFailure::Connect);
             }
+            Step::Hello | Step::Select if failed && self.is_unusual(id) => self.refused_profile(id, reply),
             Step::Auth | Step::Hello | Step::Select if failed => self.refused(id, NodeFailure::Refused),
             Step::Auth | Step::Hello | Step::Select => {}
             Step::Role if failed && reply.starts_with(b"-LOADING") => self.refused(id, NodeFailure::Loading),
@@ -137,6 +145,29 @@ impl Engine {
         self.lose(id, CloseReason::Handshake);
     }
 
+    fn is_unusual(&self, id: UpstreamId) -> bool {
+        self.upstreams.get(id).is_some_and(|u| u.profile_id != ProfileId::FIRST)
+    }
+
+    /// What only some clients asked for is no fault of the node.
+    fn refused_profile(&mut self, id: UpstreamId, reply: &[u8]) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        let (pool, node, profile) = (upstream.pool, upstream.node, upstream.profile_id);
+        self.profile_refused(pool, node, profile, reply);
+        self.lose(id, CloseReason::Profile);
+    }
+
+    /// How many databases the node has. One that does not tell has an unknown number: what it has not is
+    /// then refused when it is asked for.
+    fn databases_told(&mut self, id: UpstreamId, reply: &[u8]) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
+        let told = Value::parse(reply).ok().flatten().map(|(value, _)| value);
+        let number = told.as_ref().and_then(|v| v.elements()?.get(1)?.text()?.parse().ok());
+        if let Some(node) = self.topology.pool(upstream.pool).node(upstream.node) {
+            node.facts.has_databases(number.unwrap_or(0));
+        }
+    }
+
     fn role_seen(&mut self, id: UpstreamId, reply: &[u8]) {
         let Some(role) = Value::parse(reply).ok().flatten().and_then(|(value, _)| role_of(&value)) else {
             return self.lose(id, CloseReason::BadReply);
@@ -172,14 +203,25 @@ impl Engine {
 
     fn became_ready(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get(id) else { return };
+        let (pool, node) = (upstream.pool, upstream.node);
+        if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
+            link.told_failure = false;
+        }
+        self.link_up(id);
+    }
+
+    /// An upstream serves its profile and lane from now on.
+    pub(super) fn link_up(&mut self, id: UpstreamId) {
+        let Some(upstream) = self.upstreams.get(id) else { return };
         let (pool, node, shard, lane) = (upstream.pool, upstream.node, upstream.shard, upstream.lane);
+        let profile = upstream.profile_id;
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
-        link.told_failure = false;
+        let ready = link.of_mut(profile);
         match lane {
-            Lane::Shared if link.shared.is_none() => link.shared = Some(id),
-            Lane::Shared => link.spare.push(id),
+            Lane::Shared if ready.shared.is_none() => ready.shared = Some(id),
+            Lane::Shared => ready.spare.push(id),
             Lane::Bulk => {
-                link.bulk.push(id);
+                ready.bulk.push(id);
                 self.wake_streams();
             }
             Lane::Pinned => return self.pinned_ready(id),

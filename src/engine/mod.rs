@@ -52,7 +52,7 @@ use buffers::BufferPool;
 use clients::{Client, Pause, Session};
 use links::PoolState;
 use pauses::Pauses;
-use profile::Profile;
+use profile::{Profile, ProfileId};
 use questions::Inquiries;
 use road::{Gathers, Hold, Unknown, Waits};
 use slab::Slab;
@@ -230,6 +230,7 @@ impl Engine {
             listener,
             pool: pool_id,
             profile: Profile::of(&pool.config),
+            profile_id: ProfileId::FIRST,
             pause: Pause::default(),
             route,
             reads,

@@ -17,6 +17,8 @@ use crate::base::{Epoch, Time};
 pub struct NodeFacts {
     /// When the node last answered a PING of the prober, in `Time` nanoseconds; 0 = never.
     last_answer: AtomicU64,
+    /// How many databases it has; 0 = unknown.
+    databases: AtomicU32,
     reported: Reported,
 }
 
@@ -24,6 +26,16 @@ impl NodeFacts {
     /// Written by the prober.
     pub fn answered(&self, now: Time) {
         self.last_answer.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// Written by workers whose upstreams asked for it; 0 where the node does not tell.
+    pub fn has_databases(&self, number: u32) {
+        self.databases.store(number, Ordering::Relaxed);
+    }
+
+    /// How many databases it has, if that is known.
+    pub fn databases(&self) -> Option<u32> {
+        Some(self.databases.load(Ordering::Relaxed)).filter(|number| *number > 0)
     }
 
     pub fn last_answer(&self) -> Time {

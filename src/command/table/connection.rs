@@ -112,7 +112,7 @@ pub(super) const ROWS: &[Row] = &[
         .local(Local::Quit),
     row("reset", 1, &[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY], &[])
         .doc("6.2.0", "O(1)", "Brings the connection back to the state of a new one.")
-        .later(CONNECTION_STATE),
+        .local(Local::Reset),
     row("select", 2, &[LOADING, STALE, FAST, ALLOW_BUSY], &[])
         .doc("1.0.0", "O(1)", "Makes the connection use another numbered database.")
         .local(Local::Select),

@@ -9,7 +9,7 @@ mod writes;
 use core::net::SocketAddr;
 
 use super::buffers::{BufferPool, ByteQueue};
-use super::profile::Profile;
+use super::profile::{Profile, ProfileId};
 use crate::base::{ListenerId, PoolId, ShardId, Time};
 use crate::config::{ReadPolicy, Route};
 use crate::resp::{RequestScanner, RequestTail, Span};
@@ -85,6 +85,8 @@ pub(crate) struct Client {
     pub(crate) pool: PoolId,
     /// Which upstreams can serve its next request.
     pub(crate) profile: Profile,
+    /// Changed with it, by `set_profile`.
+    pub(crate) profile_id: ProfileId,
     pub(crate) pause: Pause,
     pub(crate) route: Route,
     pub(crate) reads: ReadPolicy,

@@ -15,18 +15,25 @@ pub(super) const RETRY_LAST: Duration = Duration::from_secs(1);
 pub(super) struct BackOff {
     /// Attempts that failed since one worked.
     failures: u32,
+    /// When the last of them was counted.
+    counted: Time,
     pub(super) retry_at: Option<Time>,
 }
 
 impl BackOff {
     /// The first two attempts after a connection that had worked go at once: in a failover every node
-    /// closes its connections, some twice.
-    pub(super) fn lost(&mut self, primary: bool, worked: bool, now: Time, random: &mut u64) {
+    /// closes its connections, some twice. Several profiles that fail together, each `begun` before the first
+    /// of them failed, are one attempt.
+    pub(super) fn lost(&mut self, primary: bool, worked: bool, begun: Time, now: Time, random: &mut u64) {
         if worked {
             self.failures = 0;
             self.retry_at = None;
             return;
         }
+        if begun < self.counted {
+            return;
+        }
+        self.counted = now;
         self.failures = self.failures.saturating_add(1);
         let wait = match self.failures {
             1 => return,

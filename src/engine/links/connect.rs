@@ -8,9 +8,10 @@ use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason, Lost, Party};
 use crate::engine::clients::Pause;
 use crate::engine::counters::UpstreamCounters;
-use crate::engine::profile::Profile;
+use crate::engine::profile::{Profile, ProfileId};
 use crate::engine::upstreams::{Lane, State, Upstream};
 use crate::failover::Fate;
+use crate::resp::Protocol;
 use crate::topology::{NodeFailure, Observation};
 
 impl Engine {
@@ -18,31 +19,58 @@ impl Engine {
         self.upstreams.iter().filter(|(_, u)| u.pool == pool && u.node == node).map(|(id, _)| id).collect()
     }
 
+    /// Makes shared upstreams to a node for each profile whose requests go to its shard.
+    pub(super) fn connect_asked(&mut self, pool: PoolId, node: NodeId) {
+        let state = &self.pools[usize::from(pool.0)];
+        let Some(shard) = state.links.get(&node).map(|link| link.shard) else { return };
+        let ids = state.profile_ids().into_iter();
+        let asked: Vec<ProfileId> = ids.filter(|id| state.routes(*id, shard).asked).collect();
+        asked.into_iter().for_each(|id| self.connect_shared(pool, node, id));
+    }
+
     /// Makes a shared upstream to a node unless there is one, or one on its way.
-    pub(in crate::engine) fn connect_shared(&mut self, pool: PoolId, node: NodeId) {
+    pub(super) fn connect_shared(&mut self, pool: PoolId, node: NodeId, profile: ProfileId) {
         let state = &mut self.pools[usize::from(pool.0)];
         let Some(link) = state.links.get_mut(&node) else { return };
-        if link.shared.is_some() {
+        let shard = link.shard;
+        let ready = link.of_mut(profile);
+        if ready.shared.is_some() || ready.refused_until.is_some_and(|at| at > self.now) {
             return;
         }
-        while let Some(id) = link.spare.pop() {
+        while let Some(id) = ready.spare.pop() {
             if self.upstreams.get(id).is_some_and(Upstream::is_ready) {
-                link.shared = Some(id);
-                let shard = link.shard;
+                ready.shared = Some(id);
                 self.reroute(pool, shard);
                 return self.release(pool, shard);
             }
         }
-        let on_its_way = self.upstreams.iter::<UpstreamId>().any(|(_, u)| {
-            u.pool == pool
-                && u.node == node
-                && u.lane == Lane::Shared
-                && matches!(u.state, State::Connecting | State::Handshaking)
-        });
-        if !on_its_way {
-            let profile = Profile::of(&self.topology.pool(pool).config);
+        if !self.is_coming(pool, node, profile) {
+            let profile = self.pools[usize::from(pool.0)].profile(profile);
             self.connect(pool, node, Lane::Shared, profile);
         }
+    }
+
+    /// The same for what clients begin with.
+    pub(in crate::engine) fn connect_first(&mut self, pool: PoolId, node: NodeId) {
+        self.connect_shared(pool, node, ProfileId::FIRST);
+    }
+
+    /// A shared upstream of that profile is being made, or is being given that database.
+    pub(super) fn is_coming(&self, pool: PoolId, node: NodeId, profile: ProfileId) -> bool {
+        self.upstreams.iter::<UpstreamId>().any(|(_, u)| {
+            let greeting = matches!(u.state, State::Connecting | State::Handshaking);
+            let coming = (u.profile_id == profile && greeting) || u.switching == Some(profile);
+            coming && u.pool == pool && u.node == node && u.lane == Lane::Shared
+        })
+    }
+
+    /// Whether a node has an upstream that requests of that version of the protocol can share, or will
+    /// have one.
+    pub(in crate::engine) fn has_shared(&self, pool: PoolId, node: NodeId, protocol: Protocol) -> bool {
+        self.upstreams.iter::<UpstreamId>().any(|(_, u)| {
+            let shared = u.lane == Lane::Shared && !u.private && u.state != State::Draining;
+            shared && u.pool == pool && u.node == node && u.profile.protocol == protocol
+        })
     }
 
     /// Makes an upstream, unless its node is waited for or has as many as it may.
@@ -55,14 +83,17 @@ impl Engine {
     ) -> Option<UpstreamId> {
         let snapshot = Arc::clone(self.topology.pool(pool));
         let (limit, within) = (snapshot.config.limits.max_upstreams, snapshot.config.timeouts.connect);
-        let link = self.pools[usize::from(pool.0)].links.get(&node)?;
         // Streams and slow readers of large replies must leave room for everybody's upstream.
+        let needed = lane == Lane::Shared && !self.has_shared(pool, node, profile.protocol);
         let room = match lane {
-            Lane::Shared if link.shared.is_none() => limit + RESERVED,
+            Lane::Shared if needed => limit + RESERVED,
             Lane::Shared | Lane::Bulk => limit,
             Lane::Pinned | Lane::Asker => usize::MAX,
         };
-        if link.count >= room {
+        if lane == Lane::Shared && !needed && self.lends(pool, node, profile) {
+            return None;
+        }
+        if self.pools[usize::from(pool.0)].links.get(&node)?.count >= room {
             self.close_spare(pool, node, lane);
         }
         let link = self.pools[usize::from(pool.0)].links.get_mut(&node)?;
@@ -71,7 +102,7 @@ impl Engine {
             return None;
         }
         if link.count >= room {
-            if lane == Lane::Shared {
+            if needed {
                 link.back_off.retry_at = Some(self.now + RETRY_LAST);
                 self.stall_slow_readers(pool, node);
             }
@@ -80,21 +111,39 @@ impl Engine {
         link.back_off.retry_at = None;
         link.made(lane);
         let counters = UpstreamCounters::new(&self.registry, &snapshot, to_node);
-        let upstream = Upstream::new(pool, link.shard, node, lane, profile, self.now, counters);
+        let mut upstream = Upstream::new(pool, link.shard, node, lane, profile, self.now, counters);
+        upstream.profile_id = self.pools[usize::from(pool.0)].number(profile);
         let id = self.upstreams.insert(upstream);
         self.actions.push_back(Action::Connect { upstream: id, to, within });
         Some(id)
     }
 
-    /// A node has as many upstreams as it may: an idle one of the other lane makes room.
+    /// A node has as many upstreams as it may: an idle one of another lane, or of another
+    /// profile, makes room.
     fn close_spare(&mut self, pool: PoolId, node: NodeId, lane: Lane) {
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
-        let idle = match lane {
-            Lane::Shared => link.bulk.pop(),
-            Lane::Bulk => link.spare.pop(),
+        let idle = link.ready.iter_mut().find_map(|ready| match lane {
+            Lane::Shared => ready.bulk.pop(),
+            Lane::Bulk => ready.spare.pop().or_else(|| ready.bulk.pop()),
             Lane::Pinned | Lane::Asker => None,
+        });
+        match idle {
+            Some(id) => self.lose(id, CloseReason::Spare),
+            None if lane == Lane::Bulk => self.close_unusual(pool, node),
+            None => {}
+        }
+    }
+
+    /// Databases that nobody asks for at the moment must not take all the room from other lanes.
+    fn close_unusual(&mut self, pool: PoolId, node: NodeId) {
+        let idle = |(_, u): &(UpstreamId, &Upstream)| {
+            let mine = u.pool == pool && u.node == node && u.profile_id != ProfileId::FIRST;
+            mine && u.lane == Lane::Shared && u.expected.is_empty() && u.takes_more()
         };
-        if let Some(id) = idle {
+        let longest = self.upstreams.iter().filter(idle).min_by_key(|(_, u)| u.last_byte);
+        if let Some((id, upstream)) = longest {
+            let (profile, shard) = (upstream.profile_id, upstream.shard);
+            self.pools[usize::from(pool.0)].routes_mut(profile, shard).asked = false;
             self.lose(id, CloseReason::Spare);
         }
     }
@@ -139,7 +188,10 @@ impl Engine {
         if let Some(link) = state.links.get_mut(&node) {
             link.ended(upstream.lane);
             let believed = snapshot.shard(shard).primary == Some(node);
-            link.back_off.lost(believed, worked, self.now, &mut self.random);
+            // That it lacks a database says nothing about the node.
+            if reason != CloseReason::Profile {
+                link.back_off.lost(believed, worked, upstream.opened, self.now, &mut self.random);
+            }
             if let Some(at) = link.back_off.retry_at {
                 self.due_by(at);
             }
@@ -156,7 +208,7 @@ impl Engine {
         upstream.out.clear(&mut self.buffers);
         self.release(pool, shard);
         if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
-            self.connect_shared(pool, node);
+            self.connect_asked(pool, node);
         }
     }
 
@@ -168,9 +220,7 @@ impl Engine {
             .iter()
             .enumerate()
             .flat_map(|(i, p)| p.links.iter().map(move |(node, link)| (PoolId(i as u16), *node, link)))
-            .filter(|(_, _, link)| {
-                link.shared.is_none() && link.back_off.retry_at.is_some_and(|at| at <= now)
-            })
+            .filter(|(_, _, link)| link.back_off.retry_at.is_some_and(|at| at <= now))
             .map(|(pool, node, _)| (pool, node))
             .collect();
         for (pool, node) in due {
@@ -181,18 +231,13 @@ impl Engine {
             }
             let snapshot = Arc::clone(self.topology.pool(pool));
             if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
-                self.connect_shared(pool, node);
+                self.connect_asked(pool, node);
             }
         }
     }
 
     /// When the next node is to be tried again.
     pub(in crate::engine) fn next_retry(&self) -> Option<Time> {
-        self.pools
-            .iter()
-            .flat_map(|p| p.links.values())
-            .filter(|l| l.shared.is_none())
-            .filter_map(|l| l.back_off.retry_at)
-            .min()
+        self.pools.iter().flat_map(|p| p.links.values()).filter_map(|l| l.back_off.retry_at).min()
     }
 }

@@ -74,8 +74,8 @@ impl Engine {
         }
         for shard in &pool.shards {
             let Some(is) = shard.primary else { continue };
-            let routes = &mut self.pools[usize::from(pool.id.0)].routes[usize::from(shard.id.0)];
-            if let Some(was) = routes.believed.replace(is)
+            let believed = &mut self.pools[usize::from(pool.id.0)].believed[usize::from(shard.id.0)];
+            if let Some(was) = believed.replace(is)
                 && was != is
             {
                 self.doubt_writes(pool.id, shard.id);
@@ -103,10 +103,10 @@ impl Engine {
     }
 
     /// Connects to what of a shard is going to be needed.
-    fn connect_shard(&mut self, pool: &Pool, shard: ShardId) {
+    pub(super) fn connect_shard(&mut self, pool: &Pool, shard: ShardId) {
         for node in pool.members(shard) {
             if Self::wanted(&self.topology, pool, node) {
-                self.connect_shared(pool.id, node.id);
+                self.connect_asked(pool.id, node.id);
             }
         }
     }

@@ -1,12 +1,14 @@
 //! Which upstreams there are: made, greeted, checked, given up, made again; and which of them serve a
 //! shard at the moment. Follows the topology: nobody tells the engine to close a connection.
 //!
-//! `follow`: what the topology asks for. `connect`: made, lost, made again. `back_off`: when. `routes`: who
-//! serves a shard.
+//! `follow`: what the topology asks for. `connect`: made, lost, made again. `back_off`: when. `profiles` and
+//! `routes`: who serves a shard for whom. `lend`: one upstream for several databases in turn.
 
 mod back_off;
 mod connect;
 mod follow;
+mod lend;
+mod profiles;
 mod routes;
 
 use core::net::SocketAddr;
@@ -15,15 +17,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::counters::{Counters, NodeCounters};
+use super::profile::{Profile, ProfileId};
 use super::road::Tag;
 use super::scripts::Used;
 use super::upstreams::Lane;
-use crate::base::{NodeId, ShardId, UpstreamId};
+use crate::base::{NodeId, ShardId, Time, UpstreamId};
 use crate::metrics::Registry;
 use crate::resp::RequestLimits;
 use crate::topology::{Node, Pool, PoolFacts, WaitedHere};
 use back_off::BackOff;
 pub(in crate::engine) use back_off::PRIMARY_RETRY;
+use profiles::Known;
 pub(crate) use routes::Routes;
 
 /// Upstreams to a node above `max_upstreams` that only a shared one may be, while there is none.
@@ -35,7 +39,12 @@ const SPARE: usize = 8;
 
 /// What a worker has to one pool.
 pub(crate) struct PoolState {
-    pub(crate) routes: Vec<Routes>,
+    /// The first is what clients begin with.
+    profiles: Vec<Known>,
+    /// By profile, then by shard.
+    routes: Vec<Routes>,
+    /// The primary of each shard that was believed last, also while none is.
+    believed: Vec<Option<NodeId>>,
     pub(crate) links: BTreeMap<NodeId, Link>,
     pub(crate) counters: Counters,
     pub(crate) limits: RequestLimits,
@@ -50,12 +59,9 @@ pub(crate) struct PoolState {
 pub(crate) struct Link {
     pub(crate) shard: ShardId,
     to: Option<SocketAddr>,
-    pub(crate) shared: Option<UpstreamId>,
-    /// Idle ones that may become shared again.
-    pub(in crate::engine) spare: Vec<UpstreamId>,
-    /// Idle ones of the bulk lane.
-    pub(crate) bulk: Vec<UpstreamId>,
-    /// Idle and clean ones of the pinned lane.
+    /// By profile.
+    ready: Vec<Ready>,
+    /// Idle and clean ones of the pinned lane, of any profile.
     pub(crate) pinned: Vec<UpstreamId>,
     /// Upstreams to the node that `max_upstreams` counts, those on their way included.
     count: usize,
@@ -69,11 +75,25 @@ pub(crate) struct Link {
     pub(crate) counters: NodeCounters,
 }
 
+/// The upstreams of one profile to a node that may be given something.
+#[derive(Default)]
+pub(crate) struct Ready {
+    pub(crate) shared: Option<UpstreamId>,
+    /// Idle ones that may become shared again.
+    pub(crate) spare: Vec<UpstreamId>,
+    /// Idle ones of the bulk lane.
+    pub(crate) bulk: Vec<UpstreamId>,
+    /// The node, a replica, does not have that database or version: it is not asked again before.
+    refused_until: Option<Time>,
+}
+
 impl PoolState {
     fn new(registry: &Registry, pool: &Pool) -> PoolState {
         let limits = &pool.config.limits;
         PoolState {
-            routes: pool.shards.iter().map(|_| Routes::default()).collect(),
+            profiles: vec![Known::new(Profile::of(&pool.config))],
+            routes: pool.shards.iter().map(|_| Routes { asked: true, ..Routes::default() }).collect(),
+            believed: vec![None; pool.shards.len()],
             links: BTreeMap::new(),
             counters: Counters::new(registry, pool),
             pins: 0,
@@ -95,9 +115,7 @@ impl Link {
         Link {
             shard: node.shard,
             to: node.socket,
-            shared: None,
-            spare: Vec::new(),
-            bulk: Vec::new(),
+            ready: vec![Ready::default()],
             pinned: Vec::new(),
             count: 0,
             apart: 0,
@@ -111,6 +129,24 @@ impl Link {
     /// Upstreams to the node that `max_upstreams` counts, those on their way included.
     pub(crate) fn count(&self) -> usize {
         self.count
+    }
+
+    /// What is ready for a profile.
+    pub(crate) fn of(&self, id: ProfileId) -> Option<&Ready> {
+        self.ready.get(usize::from(id.0))
+    }
+
+    pub(crate) fn of_mut(&mut self, id: ProfileId) -> &mut Ready {
+        let index = usize::from(id.0);
+        if self.ready.len() <= index {
+            self.ready.resize_with(index + 1, Ready::default);
+        }
+        &mut self.ready[index]
+    }
+
+    /// By profile.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ProfileId, &Ready)> {
+        self.ready.iter().enumerate().map(|(i, ready)| (ProfileId(i as u16), ready))
     }
 
     /// Upstreams to the node that it does not count.
@@ -131,11 +167,13 @@ impl Link {
     }
 
     fn forget(&mut self, id: UpstreamId) {
-        if self.shared == Some(id) {
-            self.shared = None;
+        for ready in &mut self.ready {
+            if ready.shared == Some(id) {
+                ready.shared = None;
+            }
+            ready.spare.retain(|other| *other != id);
+            ready.bulk.retain(|other| *other != id);
         }
-        self.spare.retain(|other| *other != id);
-        self.bulk.retain(|other| *other != id);
         self.pinned.retain(|other| *other != id);
     }
 }

@@ -1,9 +1,9 @@
-//! Which upstreams serve a shard at the moment: shared ones that are ready and take more.
+//! Which upstreams serve a shard at the moment, by profile: shared ones that are ready and take more.
 
 use std::sync::Arc;
 
 use super::SPARE;
-use crate::base::{NodeId, PoolId, ShardId, UpstreamId};
+use crate::base::{PoolId, ShardId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::CloseReason;
 use crate::engine::upstreams::{Lane, State, Upstream};
@@ -14,26 +14,28 @@ use crate::topology::{Health, Node, NodeState, Role};
 pub(crate) struct Routes {
     pub(crate) primary: Option<UpstreamId>,
     pub(crate) replicas: Vec<UpstreamId>,
-    /// The primary that was believed last, also while none is.
-    pub(super) believed: Option<NodeId>,
+    /// Requests of this profile go to this shard: upstreams are made again when they are lost.
+    pub(super) asked: bool,
 }
 
 impl Engine {
-    /// Finds anew who serves a shard.
+    /// Finds anew who serves a shard, for each profile.
     pub(in crate::engine) fn reroute(&mut self, pool: PoolId, shard: ShardId) {
         let snapshot = Arc::clone(self.topology.pool(pool));
         let state = &mut self.pools[usize::from(pool.0)];
-        let ready = |node: &Node| {
-            let id = state.links.get(&node.id)?.shared?;
-            self.upstreams.get(id).filter(|u: &&Upstream| u.takes_more()).map(|_| id)
-        };
-        let primary = snapshot.primary(shard).filter(|n| n.state != NodeState::Maint).and_then(ready);
-        let mut replicas = core::mem::take(&mut state.routes[usize::from(shard.0)].replicas);
-        replicas.clear();
-        replicas.extend(snapshot.members(shard).filter(|n| serves_reads(n)).filter_map(ready));
-        let routes = &mut state.routes[usize::from(shard.0)];
-        routes.primary = primary;
-        routes.replicas = replicas;
+        for id in state.profile_ids() {
+            let mut replicas = core::mem::take(&mut state.routes_mut(id, shard).replicas);
+            let ready = |node: &Node| {
+                let shared = state.links.get(&node.id)?.of(id)?.shared?;
+                self.upstreams.get(shared).filter(|u: &&Upstream| u.takes_more()).map(|_| shared)
+            };
+            let primary = snapshot.primary(shard).filter(|n| n.state != NodeState::Maint).and_then(ready);
+            replicas.clear();
+            replicas.extend(snapshot.members(shard).filter(|n| serves_reads(n)).filter_map(ready));
+            let routes = state.routes_mut(id, shard);
+            routes.primary = primary;
+            routes.replicas = replicas;
+        }
     }
 
     /// Nothing new is put on this upstream.
@@ -53,9 +55,9 @@ impl Engine {
             return;
         }
         upstream.private = true;
-        let (pool, node) = (upstream.pool, upstream.node);
+        let (pool, node, profile) = (upstream.pool, upstream.node, upstream.profile_id);
         self.unlink(id);
-        self.connect_shared(pool, node);
+        self.connect_shared(pool, node, profile);
     }
 
     /// A private or draining upstream owes nothing any more, a bulk one has done its request.
@@ -66,20 +68,21 @@ impl Engine {
             return self.lose(id, CloseReason::Removed);
         }
         upstream.private = false;
-        let lane = upstream.lane;
+        let (lane, profile) = (upstream.lane, upstream.profile_id);
         self.read_upstream_on(id);
         if !lane.is_counted() {
             return self.pin_idle(id);
         }
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
+        let ready = link.of_mut(profile);
         let spare = match lane {
-            Lane::Shared if link.shared.is_none() => {
-                link.shared = Some(id);
+            Lane::Shared if ready.shared.is_none() => {
+                ready.shared = Some(id);
                 self.reroute(pool, shard);
                 return self.release(pool, shard);
             }
-            Lane::Shared => &mut link.spare,
-            Lane::Bulk | Lane::Pinned | Lane::Asker => &mut link.bulk,
+            Lane::Shared => &mut ready.spare,
+            Lane::Bulk | Lane::Pinned | Lane::Asker => &mut ready.bulk,
         };
         if spare.len() < SPARE {
             spare.push(id);

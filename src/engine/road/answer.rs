@@ -9,12 +9,14 @@ use crate::base::ClientId;
 use crate::command::Handling;
 use crate::command::{Local, Row};
 use crate::engine::Engine;
+use crate::engine::clients::Mode;
+use crate::engine::profile::Profile;
 use crate::engine::questions::{Inquiry, Say, Whom};
 use crate::exchange::Question;
 
 /// What a client may say before it has authenticated, as in Redis.
 pub(super) fn before_auth(row: &Row) -> bool {
-    matches!(row.handling, Handling::Local(Local::Auth | Local::Hello | Local::Quit))
+    matches!(row.handling, Handling::Local(Local::Auth | Local::Hello | Local::Quit | Local::Reset))
 }
 
 impl Engine {
@@ -25,8 +27,13 @@ impl Engine {
         let effect = self.local_answer(id, local, Args::new(request, &args), &mut reply);
         self.args = args;
         // CLIENT REPLY concerns its own reply, too.
-        if let (Effect::Replies(mode), Some(client)) = (&effect, self.clients.get_mut(id)) {
-            client.replies.set_mode(*mode);
+        let mode = match effect {
+            Effect::Replies(mode) => Some(mode),
+            Effect::Reset => Some(Mode::On),
+            _ => None,
+        };
+        if let (Some(mode), Some(client)) = (mode, self.clients.get_mut(id)) {
+            client.replies.set_mode(mode);
         }
         if !reply.is_empty()
             && let Some(seq) = self.reserve(id)
@@ -109,7 +116,12 @@ impl Engine {
                 session.user = Some(user);
                 client.authenticated = true;
             }
-            Effect::Greeted { user, name } => {
+            Effect::Selected(db) => {
+                let profile = Profile { db, ..client.profile };
+                self.set_profile(id, profile);
+            }
+            Effect::Reset => self.reset_client(id),
+            Effect::Greeted { protocol, user, name } => {
                 if let Some(name) = name {
                     session.name = name;
                 }
@@ -117,7 +129,23 @@ impl Engine {
                     session.user = Some(user);
                     client.authenticated = true;
                 }
+                let profile = Profile { protocol, ..client.profile };
+                self.set_profile(id, profile);
             }
         }
+    }
+
+    /// RESET: whatever a client said about itself and its connection is forgotten, but for its library, as
+    /// in Redis. What was asked before is still answered, in the form in which it was asked.
+    pub(in crate::engine) fn reset_client(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let pool = Arc::clone(self.topology.pool(client.pool));
+        client.session.name = Vec::new();
+        client.session.user = None;
+        (client.session.no_evict, client.session.no_touch) = (false, false);
+        client.replies.set_mode(Mode::On);
+        client.authenticated = pool.config.users.is_empty();
+        self.forget_transaction(id);
+        self.set_profile(id, Profile::of(&pool.config));
     }
 }

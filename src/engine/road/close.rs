@@ -23,6 +23,7 @@ impl Engine {
         self.actions.push_back(Action::Close { party: Party::Client(id), reason });
         let pool = client.pool;
         self.pools[usize::from(pool.0)].counters.closed(reason.label());
+        self.pools[usize::from(pool.0)].end_use(client.profile_id);
         if client.counted {
             self.topology.pool(pool).facts.release_client();
             self.connected[usize::from(client.listener.0)].add(-1);

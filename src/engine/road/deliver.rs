@@ -261,7 +261,8 @@ impl Engine {
     /// Does the upstream stand among the idle ones already?
     fn is_spare(&self, id: UpstreamId) -> bool {
         self.upstreams.get(id).is_some_and(|u| {
-            self.pools[usize::from(u.pool.0)].links.get(&u.node).is_some_and(|link| link.bulk.contains(&id))
+            let link = self.pools[usize::from(u.pool.0)].links.get(&u.node);
+            link.and_then(|link| link.of(u.profile_id)).is_some_and(|ready| ready.bulk.contains(&id))
         })
     }
 

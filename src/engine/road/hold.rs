@@ -10,6 +10,7 @@ use super::GatherId;
 use crate::base::{ClientId, PoolId, ShardId, Time, UpstreamId};
 use crate::command::RowId;
 use crate::engine::clients::replies::Seq;
+use crate::engine::profile::ProfileId;
 use crate::topology::HoldReason;
 
 /// Who is owed the reply of a request that stands in no upstream's queue: one to be sent, held, or judged.
@@ -86,6 +87,8 @@ pub(crate) struct Held {
     pub(crate) owner: HeldOwner,
     pub(crate) pool: PoolId,
     pub(crate) shard: ShardId,
+    /// What its client's was when it said it.
+    pub(crate) profile: ProfileId,
     pub(crate) row: RowId,
     pub(crate) request: Vec<u8>,
     pub(crate) attempts: u8,

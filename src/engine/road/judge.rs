@@ -13,6 +13,7 @@ use crate::config::ReadPolicy;
 use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason};
 use crate::engine::clients::StreamTo;
+use crate::engine::profile::ProfileId;
 use crate::engine::upstreams::{Expected, Large, Owner, Pin, State, Step, Upstream};
 use crate::failover::{Fate, Kind, Past, Verdict, verdict};
 use crate::resp;
@@ -29,6 +30,7 @@ pub(super) struct Case<'a> {
     pub(super) owner: HeldOwner,
     pub(super) pool: PoolId,
     pub(super) shard: ShardId,
+    pub(super) profile: ProfileId,
     pub(super) row: &'static Row,
     pub(super) request: &'a [u8],
     pub(super) attempts: u8,
@@ -37,7 +39,7 @@ pub(super) struct Case<'a> {
 impl Engine {
     /// Every request of a lost upstream gets its verdict, in order.
     pub(in crate::engine) fn judge_lost(&mut self, id: UpstreamId, upstream: &mut Upstream, fate: Fate<'_>) {
-        let (pool, shard) = (upstream.pool, upstream.shard);
+        let (pool, shard, profile) = (upstream.pool, upstream.shard, upstream.profile_id);
         let mut from = 0;
         let entries = core::mem::take(&mut upstream.expected);
         let unwritten = !upstream.out.to_write().is_empty();
@@ -54,7 +56,7 @@ impl Engine {
             };
             let row = command::row(entry.row);
             let attempts = entry.attempts;
-            self.carry_out(Case { from: id, owner, pool, shard, row, request, attempts }, fate);
+            self.carry_out(Case { from: id, owner, pool, shard, profile, row, request, attempts }, fate);
         }
     }
 
@@ -173,6 +175,7 @@ impl Engine {
             owner: case.owner,
             pool: case.pool,
             shard: case.shard,
+            profile: case.profile,
             row: case.row.id(),
             request: case.request.to_vec(),
             attempts: case.attempts,
@@ -199,7 +202,7 @@ impl Engine {
     pub(super) fn judge_telling(&mut self, id: UpstreamId, front: Expected, reply: &[u8]) -> bool {
         let Some(owner) = self.owner_of(front.owner) else { return false };
         let Some(upstream) = self.upstreams.get_mut(id) else { return true };
-        let (pool, shard) = (upstream.pool, upstream.shard);
+        let (pool, shard, profile) = (upstream.pool, upstream.shard, upstream.profile_id);
         let row = command::row(front.row);
         let kind = if row.is_read() { Kind::Read } else { Kind::Write };
         let past = Past { scripted: scripted(row), ..Past::default() };
@@ -217,7 +220,8 @@ impl Engine {
         }
         self.actions.push_back(Action::Report(Observation::TopologyDoubted { pool, shard }));
         self.doubt(id, reply, front.attempts);
-        let case = Case { from: id, owner, pool, shard, row, request: &request, attempts: front.attempts };
+        let attempts = front.attempts;
+        let case = Case { from: id, owner, pool, shard, profile, row, request: &request, attempts };
         self.carry_out(case, if front.streamed { Fate::StreamCut } else { fate });
         true
     }
@@ -334,7 +338,7 @@ impl Engine {
         if self.clients.get(owner.client()).is_none_or(|client| client.held == 0) {
             return false;
         }
-        let (pool, shard) = (upstream.pool, upstream.shard);
+        let (pool, shard, profile) = (upstream.pool, upstream.shard, upstream.profile_id);
         let refused = self.answered_before(owner, shard);
         if refused.is_empty() {
             return false;
@@ -345,7 +349,8 @@ impl Engine {
             return false;
         }
         let Some(request) = self.take_front(id, owner) else { return true };
-        let case = Case { from: id, owner, pool, shard, row, request: &request, attempts: front.attempts };
+        let attempts = front.attempts;
+        let case = Case { from: id, owner, pool, shard, profile, row, request: &request, attempts };
         self.put_back(case, Some(reply), Why::Behind, true);
         true
     }
@@ -359,6 +364,7 @@ impl Engine {
         for index in late {
             let Some(upstream) = self.upstreams.get_mut(id) else { return };
             let (pool, shard, node) = (upstream.pool, upstream.shard, upstream.node);
+            let profile = upstream.profile_id;
             let Some(entry) = upstream.expected.get_mut(index) else { return };
             let from = next;
             next += entry.length as usize;
@@ -388,7 +394,7 @@ impl Engine {
                 continue;
             }
             let attempts = entry.attempts;
-            let case = Case { from: id, owner, pool, shard, row, request: &request, attempts };
+            let case = Case { from: id, owner, pool, shard, profile, row, request: &request, attempts };
             // One that lies unwritten before a full socket may still be written: its outcome is as open.
             self.carry_out(case, Fate::TimedOut);
         }
@@ -402,7 +408,7 @@ impl Engine {
         if client.roads.get(shard).is_some() || self.hold.holds(owner.client(), shard) {
             return false;
         }
-        let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
+        let routes = self.pools[usize::from(pool.0)].routes(upstream.profile_id, shard);
         let reads = client.reads;
         let others = routes.replicas.iter().filter(|_| reads != ReadPolicy::Primary);
         let other = others.copied().chain(routes.primary).find(|other| *other != id);

@@ -15,6 +15,7 @@ use crate::engine::action::{Action, CloseReason, Party};
 use crate::engine::clients::{OUTPUT_MARK, Pause};
 use crate::engine::links::RESERVED;
 use crate::engine::upstreams::{Large, Owner};
+use crate::resp::Protocol;
 
 /// A reply larger than this is not kept whole.
 pub(crate) const LARGE: usize = 64 * 1024;
@@ -149,7 +150,7 @@ impl Engine {
 
     /// Whether everybody else waits for an upstream to its node, which may have no more.
     fn others_without(&self, id: UpstreamId) -> bool {
-        self.upstreams.get(id).is_some_and(|u| self.is_short_of_upstreams(u.pool, u.node))
+        self.upstreams.get(id).is_some_and(|u| self.is_short_of_upstreams(u.pool, u.node, u.profile.protocol))
     }
 
     /// Nobody but the readers of large replies has an upstream to this node, and it may have no more:
@@ -164,10 +165,10 @@ impl Engine {
     }
 
     /// Whether there is no upstream for everybody's requests to a node, and it may have no more.
-    fn is_short_of_upstreams(&self, pool: PoolId, node: NodeId) -> bool {
+    fn is_short_of_upstreams(&self, pool: PoolId, node: NodeId, protocol: Protocol) -> bool {
         let limit = self.topology.pool(pool).config.limits.max_upstreams;
         let link = self.pools[usize::from(pool.0)].links.get(&node);
-        link.is_some_and(|l| l.shared.is_none() && l.count() >= limit + RESERVED)
+        link.is_some_and(|l| l.count() >= limit + RESERVED) && !self.has_shared(pool, node, protocol)
     }
 
     /// The end of a reply that was passed on, or dropped, in pieces.

@@ -38,6 +38,7 @@ use super::Engine;
 use super::action::{Action, Party};
 use super::clients::replies::Seq;
 use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause};
+use super::profile::ProfileId;
 use super::upstreams::{Expected, Lane, Owner};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId, next_random};
 use crate::command::{self, Found, Handling, Row, Transaction};
@@ -384,10 +385,10 @@ impl Engine {
             return Err(Why::Behind);
         }
         if client.watching {
-            return self.choose_watching(id, pool, shard, is_read);
+            return self.choose_watching(id, pool, shard, client.profile_id, is_read);
         }
-        let (road, reads) = (client.roads.get(shard), client.reads);
-        self.choose_now(road, pool, shard, is_read, reads)
+        let (road, reads, profile) = (client.roads.get(shard), client.reads, client.profile_id);
+        self.choose_now(road, pool, shard, profile, is_read, reads)
     }
 
     /// The same for one that is first in its client's order: by the upstream that owes its client replies
@@ -398,6 +399,7 @@ impl Engine {
         road: Option<UpstreamId>,
         pool: PoolId,
         shard: ShardId,
+        profile: ProfileId,
         is_read: bool,
         reads: ReadPolicy,
     ) -> Result<UpstreamId, Why> {
@@ -410,12 +412,13 @@ impl Engine {
             let fits = self.upstreams.get(road).is_some_and(|u| {
                 u.takes_more()
                     && u.lane == Lane::Shared
+                    && u.profile_id == profile
                     // A replica may say that it is a master long before, or without, being believed.
                     && (is_read || (u.may_write() && gate == Gate::Open && believed.primary == Some(u.node)))
             });
             return if fits { Ok(road) } else { Err(Why::RoadBusy) };
         }
-        let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
+        let routes = self.pools[usize::from(pool.0)].routes(profile, shard);
         let pick = if is_read {
             let in_flight =
                 |i: usize| self.upstreams.get(routes.replicas[i]).map_or(usize::MAX, |u| u.expected.len());

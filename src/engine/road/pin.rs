@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::engine::action::CloseReason;
 use crate::engine::clients::Pause;
 use crate::engine::clients::pinned::Stage;
+use crate::engine::profile::ProfileId;
 use crate::engine::upstreams::{Lane, Pin, State, Step, Upstream};
 use crate::failover::Fate;
 use crate::topology::{Gate, HoldReason};
@@ -58,11 +59,11 @@ impl Engine {
         id: ClientId,
         pool: PoolId,
         shard: ShardId,
+        profile: ProfileId,
         what: For,
     ) -> Result<UpstreamId, Why> {
         let own = self.own_upstream(id, what);
         let Some(client) = self.clients.get(id) else { return Err(Why::Behind) };
-        let profile = client.profile;
         if client.roads.get(shard).is_some_and(|road| Some(road) != own) {
             return Err(Why::RoadBusy);
         }
@@ -77,6 +78,10 @@ impl Engine {
             let greeting = matches!(upstream.state, State::Connecting | State::Handshaking);
             let fits = upstream.node == node && (greeting || upstream.is_ready());
             match () {
+                () if fits && upstream.profile_id != profile => {
+                    self.switch_own(own, profile);
+                    return Err(Why::Pinning);
+                }
                 () if fits && upstream.takes_more() && upstream.may_write() => return Ok(own),
                 // ROLE is asked until it says `master`, or another is believed.
                 () if fits => return Err(Why::Pinning),
@@ -87,7 +92,8 @@ impl Engine {
                 return Err(Why::Pinning);
             }
         }
-        let fits = |u: &Upstream| u.profile == profile && u.may_write() && u.takes_more();
+        let fits = |u: &Upstream| u.profile_id == profile && u.may_write() && u.takes_more();
+        let profile = self.pools[usize::from(pool.0)].profile(profile);
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else {
             return Err(Why::Pinning);
         };

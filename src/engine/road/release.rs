@@ -11,6 +11,7 @@ use crate::base::{ClientId, PoolId, ShardId, Time, UpstreamId};
 use crate::command::{self, Handling, Row, Transaction};
 use crate::engine::Engine;
 use crate::engine::clients::Pause;
+use crate::engine::profile::ProfileId;
 
 impl Engine {
     /// A request that is in the hands of nobody else must wait.
@@ -28,15 +29,29 @@ impl Engine {
         if self.hold_is_full(pool) {
             return self.refuse_held(owner, pool, shard, self.now);
         }
-        let request = request.to_vec();
-        let (row, since) = (row.id(), self.now);
-        let held =
-            Held { owner, pool, shard, row, request, attempts, since, why, answer: None, rewound: false };
-        self.hold_request(held);
+        let Some(profile) = self.clients.get(owner.client()).map(|c| c.profile_id) else { return };
+        self.hold_request(Held {
+            owner,
+            pool,
+            shard,
+            profile,
+            row: row.id(),
+            request: request.to_vec(),
+            attempts,
+            since: self.now,
+            why,
+            answer: None,
+            rewound: false,
+        });
+        if why == Why::Connecting {
+            self.ask_for(pool, shard, profile);
+        }
     }
 
     pub(super) fn hold_request(&mut self, held: Held) {
-        let counters = &self.pools[usize::from(held.pool.0)].counters.shards[usize::from(held.shard.0)];
+        let state = &mut self.pools[usize::from(held.pool.0)];
+        state.begin_use(held.profile);
+        let counters = &state.counters.shards[usize::from(held.shard.0)];
         counters.holding.add(1);
         if held.why.is_outage() {
             counters.held.inc();
@@ -51,7 +66,9 @@ impl Engine {
     /// Takes a request out of the hold.
     pub(super) fn unhold(&mut self, number: u64) -> Option<Held> {
         let held = self.hold.take(number)?;
-        let counters = &self.pools[usize::from(held.pool.0)].counters.shards[usize::from(held.shard.0)];
+        let state = &mut self.pools[usize::from(held.pool.0)];
+        state.end_use(held.profile);
+        let counters = &state.counters.shards[usize::from(held.shard.0)];
         counters.holding.add(-1);
         self.topology.pool(held.pool).facts.held.fetch_sub(1, core::sync::atomic::Ordering::Relaxed);
         if let Some(client) = self.clients.get_mut(held.owner.client()) {
@@ -146,17 +163,18 @@ impl Engine {
 
     /// In order; a client whose first request to the shard can't go keeps its later ones.
     fn release_shard(&mut self, pool: PoolId, shard: ShardId) {
-        let routes = &self.pools[usize::from(pool.0)].routes[usize::from(shard.0)];
-        if routes.primary.is_none() && routes.replicas.is_empty() {
+        if !self.pools[usize::from(pool.0)].is_served(shard) {
             return;
         }
+        let mut wants: Vec<(ProfileId, bool)> = Vec::new();
         let writable = self.topology.pool(pool).shard(shard).writable();
         let mut blocked: BTreeSet<ClientId> = BTreeSet::new();
+        let mut went: BTreeSet<ClientId> = BTreeSet::new();
         let mut from = 0;
         while let Some(number) = self.hold.of_shard(pool, shard, from) {
             from = number + 1;
             let Some(held) = self.hold.get(number) else { continue };
-            let client = held.owner.client();
+            let (client, profile) = (held.owner.client(), held.profile);
             let row = command::row(held.row);
             let (answered, own_order) = (held.answer.is_some(), held.why.is_own_order());
             if blocked.contains(&client) || (answered && !self.begins_anew(client, shard)) {
@@ -168,36 +186,74 @@ impl Engine {
                 Ok(upstream) => {
                     if let Some(held) = self.unhold(number) {
                         self.put_on(upstream, held.owner, row, &held.request, held.attempts);
+                        went.insert(client);
                     }
                 }
                 Err(why) => {
+                    let want = (profile, row.any_node());
+                    if why == Why::Connecting && !wants.contains(&want) {
+                        wants.push(want);
+                    }
                     // That it stood behind its client's own requests is still true when they are answered.
                     if !own_order {
                         self.hold.set_why(number, why);
+                    }
+                    // While its client's requests go, it waits for no primary.
+                    if went.contains(&client) {
+                        self.hold.refresh(number, self.now);
                     }
                     blocked.insert(client);
                 }
             }
         }
+        // Only now: an upstream that was lent to a database first carries what waited for it. The oldest
+        // comes first, or two databases could pass it to and fro for ever.
+        wants.into_iter().for_each(|(profile, read)| self.want(pool, shard, profile, read));
+    }
+
+    /// The shard can't serve a profile: what waits for that, and was not sent, is answered.
+    pub(in crate::engine) fn answer_unsent(
+        &mut self,
+        pool: PoolId,
+        shard: ShardId,
+        profile: ProfileId,
+        reply: &[u8],
+    ) {
+        let mut from = 0;
+        while let Some(number) = self.hold.of_shard(pool, shard, from) {
+            from = number + 1;
+            let Some(held) = self.hold.get(number).filter(|held| held.profile == profile) else { continue };
+            if held.why.is_doubt() {
+                continue;
+            }
+            // One that was sent before has been answered already, as not executed.
+            if held.answer.is_some() {
+                self.pass_answer_on(number);
+            } else if let Some(held) = self.unhold(number) {
+                self.answer_owner(held.owner, reply);
+            }
+        }
+        self.refuse_streams(pool, shard, profile, reply);
+        self.release(pool, shard);
     }
 
     /// Which upstream takes a held request that is the first of its client's. Some need one of their own.
     fn choose_held(&mut self, number: u64, writable: bool) -> Result<UpstreamId, Why> {
         let Some(held) = self.hold.get(number) else { return Err(Why::Behind) };
         let (id, pool, shard, row) = (held.owner.client(), held.pool, held.shard, command::row(held.row));
-        let (seq, own_order) = (held.owner.seq(), held.why.is_own_order());
+        let (seq, own_order, profile) = (held.owner.seq(), held.why.is_own_order(), held.profile);
         let Some(client) = self.clients.get(id) else { return Err(Why::Behind) };
         if client.session.blocked.as_ref().is_some_and(|blocked| blocked.seq == seq) {
-            return self.pin(id, pool, shard, For::Block);
+            return self.pin(id, pool, shard, profile, For::Block);
         }
         if row.handling == Handling::Transaction(Transaction::Watch) {
-            return self.pin(id, pool, shard, For::Watch);
+            return self.pin(id, pool, shard, profile, For::Watch);
         }
         if client.watching {
-            return self.choose_watching(id, pool, shard, row.any_node());
+            return self.choose_watching(id, pool, shard, profile, row.any_node());
         }
         let (road, reads) = (client.roads.get(shard), client.reads_behind(own_order, writable));
-        self.choose_now(road, pool, shard, row.any_node(), reads)
+        self.choose_now(road, pool, shard, profile, row.any_node(), reads)
     }
 
     /// Sends what was held, each in its way.
@@ -264,6 +320,11 @@ impl Engine {
         }
         if self.waits_for_pause(client, shard) {
             return self.hold.refresh(number, self.now);
+        }
+        let first = self.hold.of_client_and_shard(client, shard).first().and_then(|n| self.hold.get(*n));
+        if let Some(since) = first.map(|first| first.since).filter(|since| *since > held.since) {
+            // Those before it go, one by one.
+            return self.hold.refresh(number, since);
         }
         let Some(held) = self.unhold(number) else { return };
         if let Some(client) = self.clients.get_mut(held.owner.client()) {

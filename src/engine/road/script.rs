@@ -108,7 +108,7 @@ impl Engine {
         }
         let Some(owner) = self.owner_of(front.owner) else { return false };
         let Some(upstream) = self.upstreams.get(id) else { return false };
-        let (pool, shard) = (upstream.pool, upstream.shard);
+        let (pool, shard, profile) = (upstream.pool, upstream.shard, upstream.profile_id);
         let digest = arguments(upstream.out.front(front.length as usize)).nth(1).and_then(Digest::parse);
         let Some(digest) = digest else { return false };
         if self.topology.pool(pool).facts.scripts.text(digest).is_none() {
@@ -122,7 +122,7 @@ impl Engine {
             self.ask(id, Step::ScriptExists, &[&b"SCRIPT"[..], b"EXISTS", &digest.hex()]);
         }
         let attempts = front.attempts + 1;
-        let case = Case { from: id, owner, pool, shard, row, request: &request, attempts };
+        let case = Case { from: id, owner, pool, shard, profile, row, request: &request, attempts };
         self.put_back(case, Some(reply), Why::Unloaded(id), false);
         true
     }

@@ -17,7 +17,7 @@ use crate::config::Route;
 use crate::engine::Engine;
 use crate::engine::action::CloseReason;
 use crate::engine::clients::{Pause, Stream, StreamTo};
-use crate::engine::profile::Profile;
+use crate::engine::profile::ProfileId;
 use crate::engine::upstreams::{Expected, Lane, Owner};
 use crate::resp::{ProtocolError, RequestScanner, TailScan};
 
@@ -87,10 +87,11 @@ impl Engine {
         let Some(client) = self.clients.get(id) else { return };
         let Some(stream) = client.stream.as_ref().filter(|s| s.to == StreamTo::Waiting) else { return };
         let (pool, shard, row, seq) = (client.pool, stream.shard, stream.row, stream.seq);
+        let profile = client.profile_id;
         let busy = client.roads.get(shard).is_some()
             || (client.held > 0 && self.hold.holds(id, shard))
             || self.is_paused(pool, command::row(row));
-        let upstream = if busy { None } else { self.bulk_upstream(pool, shard, row) };
+        let upstream = if busy { None } else { self.bulk_upstream(pool, shard, row, profile) };
         let Some(upstream_id) = upstream else {
             // Tried again when its road is free, an upstream is ready, or at the next turn that is due.
             if self.waiting_streams.is_empty() {
@@ -114,7 +115,7 @@ impl Engine {
             upstream.uploading = true;
             upstream.last_byte = self.now;
             if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&upstream.node) {
-                link.bulk.retain(|other| *other != upstream_id);
+                link.of_mut(profile).bulk.retain(|other| *other != upstream_id);
             }
             upstream.counters.requests.inc();
         }
@@ -131,27 +132,34 @@ impl Engine {
     }
 
     /// A ready upstream of the bulk lane to the shard's primary; if there is none, one is made.
-    fn bulk_upstream(&mut self, pool: PoolId, shard: ShardId, row: RowId) -> Option<UpstreamId> {
+    fn bulk_upstream(
+        &mut self,
+        pool: PoolId,
+        shard: ShardId,
+        row: RowId,
+        profile: ProfileId,
+    ) -> Option<UpstreamId> {
         let snapshot = Arc::clone(self.topology.pool(pool));
         if !snapshot.shard(shard).writable() && !command::row(row).is_read() {
             return None;
         }
         let node = snapshot.primary(shard)?.id;
-        let link = self.pools[usize::from(pool.0)].links.get(&node)?;
-        let ready =
-            link.bulk.iter().find(|id| self.upstreams.get(**id).is_some_and(|u| u.may_write())).copied();
+        let state = &self.pools[usize::from(pool.0)];
+        let bulk = state.links.get(&node)?.of(profile).map_or(&[][..], |ready| &ready.bulk);
+        let ready = bulk.iter().find(|id| self.upstreams.get(**id).is_some_and(|u| u.may_write())).copied();
         if ready.is_some() {
             return ready;
         }
+        let wanted = state.profile(profile);
         let coming = self
             .upstreams
             .iter::<UpstreamId>()
-            .filter(|(_, u)| u.pool == pool && u.node == node && u.lane == Lane::Bulk && !u.may_write())
+            .filter(|(_, u)| u.pool == pool && u.node == node && u.lane == Lane::Bulk)
+            .filter(|(_, u)| u.profile_id == profile && !u.may_write())
             .count();
         let others = self.waiting_streams.len();
         if coming < others + 1 {
-            let profile = Profile::of(&self.topology.pool(pool).config);
-            self.connect(pool, node, Lane::Bulk, profile);
+            self.connect(pool, node, Lane::Bulk, wanted);
         }
         None
     }
@@ -291,6 +299,22 @@ impl Engine {
                 ErrorReply::ShardDown { pool: &snapshot.config.name, shard: &shard.name, since },
             );
             self.resume_stream(id);
+        }
+    }
+
+    /// The shard can't serve a profile: streams that wait for that are answered, and their rest dropped.
+    pub(super) fn refuse_streams(&mut self, pool: PoolId, shard: ShardId, profile: ProfileId, reply: &[u8]) {
+        for id in self.waiting_streams.clone() {
+            let Some(client) = self.clients.get_mut(id).filter(|c| c.pool == pool) else { continue };
+            let same = client.profile_id == profile;
+            let Some(stream) = client.stream.as_mut().filter(|s| same && s.shard == shard) else { continue };
+            if stream.to == StreamTo::Waiting {
+                stream.to = StreamTo::Nowhere;
+                let owner = HeldOwner::Client { client: id, seq: stream.seq };
+                self.waiting_streams.retain(|other| *other != id);
+                self.answer_owner(owner, reply);
+                self.resume_stream(id);
+            }
         }
     }
 

@@ -232,7 +232,7 @@ impl Engine {
                 }
                 Some(_) => {}
                 // Nobody reads from it; it is only asked from now on.
-                None => self.connect_shared(pool, node.id),
+                None => self.connect_first(pool, node.id),
             }
         }
     }

@@ -30,6 +30,10 @@ pub(crate) enum Step {
     Auth,
     Hello,
     Select,
+    /// SELECT on an upstream that serves several databases in turn.
+    Switch,
+    /// CONFIG GET databases.
+    Databases,
     /// INFO server: which process it is.
     RunId,
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.

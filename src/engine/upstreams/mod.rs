@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
 use crate::engine::buffers::BufferPool;
 use crate::engine::counters::UpstreamCounters;
-use crate::engine::profile::Profile;
+use crate::engine::profile::{Profile, ProfileId};
 use crate::engine::road::Tag;
 use crate::engine::scripts::Loaded;
 use crate::resp::ReplyScanner;
@@ -96,6 +96,9 @@ pub(crate) struct Upstream {
     /// What the node answered first to a command of the block at hand that it did not queue.
     pub(crate) refusal: Option<Box<[u8]>>,
     pub(crate) profile: Profile,
+    pub(crate) profile_id: ProfileId,
+    /// It has been asked to select another database, and has not answered: nothing new until then.
+    pub(crate) switching: Option<ProfileId>,
     /// Which process answers here; not known before the handshake is over.
     pub(crate) tag: Tag,
     pub(crate) state: State,
@@ -150,6 +153,8 @@ impl Upstream {
             node_client: None,
             refusal: None,
             profile,
+            profile_id: ProfileId::FIRST,
+            switching: None,
             tag: Tag::default(),
             state: State::Connecting,
             out: Replay::default(),
@@ -202,7 +207,7 @@ impl Upstream {
     /// May something new be put behind what it owes?
     #[inline]
     pub(crate) fn takes_more(&self) -> bool {
-        self.is_ready() && !self.private && !self.resting
+        self.is_ready() && !self.private && !self.resting && self.switching.is_none()
     }
 
     /// Appends a request; its reply will be `expected.owner`'s.

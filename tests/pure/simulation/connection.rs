@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ketch::internals::base::{Time, UpstreamId};
-use ketch::internals::resp::{array, command, error, integer, simple};
+use ketch::internals::resp::{array, command, error, integer, null_array, simple};
 
-use super::node::{Mood, Node, READONLY, Request, is_write};
+use super::node::{Mood, Node, READONLY, Request, Talk, is_write};
 use super::world::{World, note_executed};
 
 #[derive(Default)]
 pub(crate) struct Connection {
     /// What CLIENT ID answers.
     pub(crate) number: u64,
+    pub(crate) talk: Talk,
     block: Option<Vec<Request>>,
     dirty: bool,
     /// Keys and how often they had been changed.
@@ -34,7 +35,6 @@ impl Connection {
     }
 }
 
-const NOTHING: &[u8] = b"*-1\r\n";
 const FORCED: &str =
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 
@@ -92,8 +92,10 @@ impl World {
     }
 
     fn hear_plain(&mut self, site: usize, id: UpstreamId, request: &Request) {
-        let node = end_of(self, site, id).node;
-        let done = self.nodes[node].execute(request);
+        let end = end_of(self, site, id);
+        let (node, mut talk) = (end.node, end.connection.talk);
+        let done = self.nodes[node].execute(&mut talk, request);
+        end_of(self, site, id).connection.talk = talk;
         note_executed(&mut self.ledger, request, &done);
         end_of(self, site, id).answer(&done.reply, done.role);
         self.changed(node, &done.changed);
@@ -120,7 +122,7 @@ impl World {
 
     fn hear_exec(&mut self, site: usize, id: UpstreamId) {
         let end = end_of(self, site, id);
-        let (index, dirty) = (end.node, end.connection.dirty);
+        let (index, dirty, talk) = (end.node, end.connection.dirty, end.connection.talk);
         let block = end.connection.block.take().expect("EXEC behind MULTI");
         let watched = core::mem::take(&mut end.connection.watched);
         let node = &mut self.nodes[index];
@@ -134,11 +136,11 @@ impl World {
                 let text = format!("EXECABORT Transaction discarded because of: {READONLY}");
                 error(&mut reply, text.as_bytes());
             }
-            () if touched => reply.extend_from_slice(NOTHING),
+            () if touched => null_array(&mut reply, talk.protocol),
             () => {
                 array(&mut reply, block.len());
                 for request in &block {
-                    let done = node.run(request);
+                    let done = node.run(talk, request);
                     note_executed(&mut self.ledger, request, &done);
                     reply.extend_from_slice(&done.reply);
                     changed.extend(done.changed);
@@ -211,9 +213,10 @@ impl World {
         for ((site, id), ..) in self.blocked_on(node) {
             let end = end_of(self, site, id);
             if end.connection.number == number {
-                let mut reply = NOTHING.to_vec();
-                if with_error {
-                    reply.clear();
+                let mut reply = Vec::new();
+                if !with_error {
+                    null_array(&mut reply, end.connection.talk.protocol);
+                } else {
                     error(&mut reply, b"UNBLOCKED client unblocked via CLIENT UNBLOCK");
                 }
                 end.connection.blocked = None;
@@ -244,7 +247,9 @@ impl World {
                 let over = |b: &Blocked| b.until.is_some_and(|until| until <= now);
                 if well && end.connection.blocked.as_ref().is_some_and(over) {
                     end.connection.blocked = None;
-                    end.say(NOTHING);
+                    let mut nothing = Vec::new();
+                    null_array(&mut nothing, end.connection.talk.protocol);
+                    end.say(&nothing);
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use ketch::internals::resp::{ReplyScan, ReplyScanner, Value, command};
+use ketch::internals::resp::{Protocol, ReplyScan, ReplyScanner, Value, command};
 
 use ketch::internals::topology::Digest;
 
@@ -56,6 +56,9 @@ pub(crate) enum Ask {
     Scan(u64),
     Ping,
     Echo(String),
+    Select(u32),
+    Hello(Protocol),
+    Reset,
     /// Onto a list that all clients know.
     Push(String, u64),
     /// Blocks, at most for so many milliseconds.
@@ -90,6 +93,13 @@ pub(crate) struct Model {
     /// Writes that a read before them has seen: right only if their outcome is unknown, for then the
     /// read was lost with them and sent again alone.
     seen_early: Vec<u64>,
+    /// The database that it begins with, how many it uses, and which is selected.
+    base: u32,
+    databases: u32,
+    db: u32,
+    protocol: Protocol,
+    /// The version in which each reply that it is owed must come.
+    forms: VecDeque<Protocol>,
     /// How far its scan has come, and what it has shown; one page at a time is asked for.
     scan: (u64, BTreeSet<Vec<u8>>),
     scans: bool,
@@ -144,6 +154,11 @@ impl Model {
             scanned: 0,
             answered: 0,
             seen_early: Vec::new(),
+            base: 0,
+            databases: 1,
+            db: 0,
+            protocol: Protocol::Resp2,
+            forms: VecDeque::new(),
             scan: Default::default(),
             scans: false,
             scanned_all: 0,
@@ -155,8 +170,18 @@ impl Model {
         }
     }
 
+    pub(crate) fn with_databases(mut self, base: u32, databases: u32) -> Model {
+        (self.base, self.db, self.databases) = (base, base, databases);
+        self
+    }
+
+    /// A name of this client's own, that tells in which database it is.
+    fn name(&self, kind: char, n: usize) -> String {
+        format!("{kind}{}.{n}@{}", self.number, self.db)
+    }
+
     fn key(&self, chance: &mut Chance) -> String {
-        format!("k{}.{}", self.number, chance.below(6))
+        self.name('k', chance.below(6))
     }
 
     fn keys(&self, chance: &mut Chance) -> Vec<String> {
@@ -192,8 +217,8 @@ impl Model {
             }
             16 => Ask::Del(self.keys(chance)),
             17 => Ask::Exists(self.keys(chance)),
-            18 => Ask::Append(format!("a{}.{}", self.number, chance.below(3)), id()),
-            19 => Ask::Incr(format!("i{}.{}", self.number, chance.below(3))),
+            18 => Ask::Append(self.name('a', chance.below(3)), id()),
+            19 => Ask::Incr(self.name('i', chance.below(3))),
             20 if large => Ask::Get(format!("big{}", chance.below(BIG.len()))),
             20 => Ask::Dbsize,
             21 if !self.scans => Ask::Scan(1 + chance.below(12) as u64),
@@ -202,12 +227,21 @@ impl Model {
             24 => Ask::Echo(format!("e{}", chance.below(1000))),
             _ => Ask::Eval(self.key(chance), id(), ["set", "set", "fail", "forge"][chance.below(4)]),
         };
+        let ask = if self.databases > 1 && chance.one_in(12) { self.ask_profile(chance) } else { ask };
         let padding = match chance.below(40) {
             0 if large => 65_536 + chance.below(200_000),
             1..=4 => chance.below(9000),
             _ => chance.below(60),
         };
         self.ask(ask, padding, out);
+    }
+
+    fn ask_profile(&self, chance: &mut Chance) -> Ask {
+        match chance.below(12) {
+            0 => Ask::Reset,
+            1..=3 => Ask::Hello([Protocol::Resp2, Protocol::Resp3][chance.below(2)]),
+            _ => Ask::Select(chance.below(self.databases as usize) as u32),
+        }
     }
 
     /// A block, mostly on one key; some watch it, some are dropped.
@@ -296,6 +330,18 @@ impl Model {
             }
             Ask::Ping => say(b"PING"),
             Ask::Echo(text) => ["ECHO", text].iter().for_each(|w| say(w.as_bytes())),
+            Ask::Select(db) => {
+                ["SELECT", &db.to_string()].iter().for_each(|w| say(w.as_bytes()));
+                self.db = *db;
+            }
+            Ask::Hello(protocol) => {
+                ["HELLO", &protocol.number().to_string()].iter().for_each(|w| say(w.as_bytes()));
+                self.protocol = *protocol;
+            }
+            Ask::Reset => {
+                say(b"RESET");
+                (self.db, self.protocol) = (self.base, Protocol::Resp2);
+            }
             Ask::Push(key, id) => {
                 [b"RPUSH", key.as_bytes(), &value(*id, 0)].iter().for_each(|w| say(w));
             }
@@ -316,6 +362,7 @@ impl Model {
             }
             Ask::Queued(_) => unreachable!("it was said above"),
         }
+        self.forms.push_back(self.protocol);
         command(out, &words);
         let large = words.iter().any(|w| w.len() >= 65_536);
         self.owed.push_back((seq, ask, large));
@@ -344,6 +391,8 @@ impl Model {
                 ReplyScan::Done(n) => {
                     let end = self.scanned + n;
                     let reply = Value::parse(&self.received[begin..end]).unwrap().unwrap().0;
+                    self.check_form(&self.received[begin..end])?;
+                    self.forms.pop_front();
                     (begin, self.scanned) = (end, end);
                     self.answered(reply, promises, ledger)?;
                 }
@@ -352,6 +401,18 @@ impl Model {
         self.received.drain(..begin);
         self.scanned -= begin;
         Ok(())
+    }
+
+    /// Nothing is written in the form of the version that was spoken when it was asked for.
+    fn check_form(&self, reply: &[u8]) -> Result<(), String> {
+        let (form, ask) = (self.forms.front(), self.owed.front());
+        let has = |form: &[u8]| reply.windows(form.len()).any(|w| w == form);
+        let wrong = match form {
+            Some(Protocol::Resp2) => has(b"_\r\n") || has(b"%1\r\n"),
+            Some(Protocol::Resp3) => has(b"$-1\r\n"),
+            None => true,
+        };
+        if wrong { Err(format!("{form:?} was asked for: {}, {ask:?}", reply.escape_ascii())) } else { Ok(()) }
     }
 
     fn answered(&mut self, reply: Value, promises: Promises, ledger: &mut Ledger) -> Result<(), String> {
@@ -398,9 +459,8 @@ impl Model {
         );
         let code = text.split(' ').next().unwrap_or_default();
         match (ask, code) {
-            (Ask::Eval(_, _, "fail"), "ERR") | (Ask::Eval(_, _, "deny"), "NOSCRIPT") => {
-                return Ok(Fate::Done);
-            }
+            (Ask::Eval(_, _, "fail"), "ERR") if text.contains("the script") => return Ok(Fate::Done),
+            (Ask::Eval(_, _, "deny"), "NOSCRIPT") => return Ok(Fate::Done),
             (Ask::Eval(_, _, "forge"), "READONLY") => return Ok(Fate::Unknown),
             // A script that nobody sent; or, where nodes fail, one that was executed behind by a later write.
             (Ask::Evalsha(_, id, body), "NOSCRIPT")
@@ -420,6 +480,12 @@ impl Model {
         }
         match (code, write) {
             ("OUTCOMEUNKNOWN", true) => Ok(Fate::Unknown),
+            // A node refused to select the database.
+            ("ERR", write) if text.starts_with("ERR not allowed") => match write {
+                true if text.contains("(applied on") => Ok(Fate::Unknown),
+                true => Ok(Fate::NotDone),
+                false => Ok(Fate::Done),
+            },
             // Part of it may have been executed, and says so.
             ("SHARDDOWN" | "READONLY" | "LOADING" | "NOTAPPLIED", true) if text.contains("(applied on") => {
                 Ok(Fate::Unknown)
@@ -508,6 +574,18 @@ impl Model {
             Ask::Scan(_) => self.page(reply),
             Ask::Ping => wrong(reply.text() != Some("PONG")),
             Ask::Echo(text) => wrong(reply.text() != Some(text)),
+            Ask::Select(_) => wrong(reply.text() != Some("OK")),
+            Ask::Hello(protocol) => {
+                let version = match reply {
+                    Value::Map(pairs) => pairs.iter().find(|(k, _)| k.text() == Some("proto")).map(|p| &p.1),
+                    Value::Array(all) => {
+                        all.iter().position(|e| e.text() == Some("proto")).map(|i| &all[i + 1])
+                    }
+                    _ => None,
+                };
+                wrong(version.and_then(Value::number) != Some(i64::from(protocol.number())))
+            }
+            Ask::Reset => wrong(reply.text() != Some("RESET")),
             Ask::Push(..) => wrong(number()? < 1),
             Ask::Pop(..) if *reply == Value::Nil => Ok(()),
             Ask::Pop(key, _) => {

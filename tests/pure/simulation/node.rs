@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use ketch::internals::resp::{
-    RequestLimits, RequestScanner, Scanned, Span, array, bulk, command, error, integer, nil_bulk, simple,
+    Protocol, RequestLimits, RequestScanner, Scanned, Span, array, bulk, command, error, integer, map, null,
+    simple, verbatim,
 };
 use ketch::internals::topology::Digest;
 
@@ -71,6 +72,15 @@ pub(crate) struct Node {
     pub(crate) versions: BTreeMap<Vec<u8>, u64>,
 }
 
+/// What a node knows of a connection.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Talk {
+    pub(crate) db: u32,
+    pub(crate) protocol: Protocol,
+}
+
+/// How many databases a node has.
+pub(crate) const DATABASES: u32 = 4;
 /// Of each node's hash table.
 const BUCKETS: u64 = 32;
 
@@ -91,7 +101,7 @@ const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Node {
-    pub(crate) fn execute(&mut self, request: &Request) -> Done {
+    pub(crate) fn execute(&mut self, talk: &mut Talk, request: &Request) -> Done {
         let mut done = Done::default();
         let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
         let out = &mut done.reply;
@@ -101,8 +111,13 @@ impl Node {
                 self.role(out);
             }
             "AUTH" | "SELECT" if self.mood == Mood::Strict => error(out, b"ERR not allowed"),
-            "AUTH" | "SELECT" => simple(out, "OK"),
-            "INFO" => bulk(out, format!("# Server\r\nrun_id:{:040x}\r\n", self.seed).as_bytes()),
+            "AUTH" => simple(out, "OK"),
+            "SELECT" => select(talk, &request[1], out),
+            "HELLO" => hello(talk, &request[1], out),
+            "CONFIG" => command(out, &["databases", &DATABASES.to_string()]),
+            "INFO" => {
+                verbatim(out, talk.protocol, format!("# Server\r\nrun_id:{:040x}\r\n", self.seed).as_bytes())
+            }
             "CLIENT" => error(out, b"ERR unknown subcommand 'NO-EVICT'. Try CLIENT HELP."),
             "SCRIPT" if self.mood != Mood::Loading => self.script(&request[1..], out),
             _ if self.mood == Mood::Loading => {
@@ -114,22 +129,29 @@ impl Node {
                 error(out, READONLY.as_bytes());
             }
             "EVALSHA" => match self.scripts.get(&request[1]).cloned() {
-                Some(body) => done.changed = self.run_body(&body, &request[3..], out),
+                Some(body) => {
+                    check_database(*talk, request);
+                    done.changed = self.run_body(&body, &request[3..], out);
+                }
                 None => {
                     done.refused = true;
                     error(out, NOSCRIPT.as_bytes());
                 }
             },
-            _ => done.changed = self.data(&name, &request[1..], out),
+            _ => {
+                check_database(*talk, request);
+                done.changed = self.data(*talk, &name, &request[1..], out);
+            }
         }
         done
     }
 
     /// What it does with a request that it has taken.
-    pub(crate) fn run(&mut self, request: &Request) -> Done {
+    pub(crate) fn run(&mut self, talk: Talk, request: &Request) -> Done {
+        check_database(talk, request);
         let mut done = Done::default();
         let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
-        done.changed = self.data(&name, &request[1..], &mut done.reply);
+        done.changed = self.data(talk, &name, &request[1..], &mut done.reply);
         done
     }
 
@@ -173,12 +195,12 @@ impl Node {
         vec![args[0].clone()]
     }
 
-    fn data(&mut self, name: &str, args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    fn data(&mut self, talk: Talk, name: &str, args: &[Vec<u8>], out: &mut Vec<u8>) -> Vec<Vec<u8>> {
         match name {
-            "GET" => self.get(&args[0], out),
+            "GET" => self.get(talk, &args[0], out),
             "MGET" => {
                 array(out, args.len());
-                args.iter().for_each(|key| self.get(key, out));
+                args.iter().for_each(|key| self.get(talk, key, out));
             }
             "EXISTS" => integer(out, args.iter().filter(|k| self.data.contains_key(*k)).count() as i64),
             // SCAN cursor COUNT buckets
@@ -249,10 +271,37 @@ impl Node {
         found.into_iter().for_each(|key| bulk(out, key));
     }
 
-    fn get(&self, key: &[u8], out: &mut Vec<u8>) {
+    fn get(&self, talk: Talk, key: &[u8], out: &mut Vec<u8>) {
         match self.data.get(key) {
             Some(value) => bulk(out, value),
-            None => nil_bulk(out),
+            None => null(out, talk.protocol),
+        }
+    }
+}
+
+fn select(talk: &mut Talk, db: &[u8], out: &mut Vec<u8>) {
+    match String::from_utf8_lossy(db).parse() {
+        Ok(db) if db < DATABASES => {
+            talk.db = db;
+            simple(out, "OK");
+        }
+        _ => error(out, b"ERR DB index is out of range"),
+    }
+}
+
+fn hello(talk: &mut Talk, version: &[u8], out: &mut Vec<u8>) {
+    talk.protocol = if version == b"3" { Protocol::Resp3 } else { Protocol::Resp2 };
+    map(out, talk.protocol, 1);
+    bulk(out, b"proto");
+    integer(out, i64::from(talk.protocol.number()));
+}
+
+/// A key's name may tell in which database it is.
+fn check_database(talk: Talk, request: &Request) {
+    for arg in request {
+        if let Some(at) = arg.iter().rposition(|b| *b == b'@') {
+            let db = String::from_utf8_lossy(&arg[at + 1..]);
+            assert_eq!(db, talk.db.to_string(), "a request ran in the wrong database: {request:?}");
         }
     }
 }
@@ -263,5 +312,5 @@ pub(crate) fn is_write(name: &str) -> bool {
 
 /// The engine's own questions.
 pub(crate) fn is_own(name: &str) -> bool {
-    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "INFO" | "SCRIPT" | "UNWATCH")
+    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "INFO" | "SCRIPT" | "UNWATCH" | "HELLO" | "CONFIG")
 }

@@ -71,6 +71,7 @@ fn world(seed: u64, weather: Weather, chance: &mut Chance) -> World {
     let promises = Promises { calm: weather == Weather::Calm, strict };
     let mut world = World::new(seed, plan, promises);
     world.large = chance.one_in(3);
+    world.databases = [1, 3][chance.below(2)];
     world.replicates = weather != Weather::Wild;
     world.kernel = [512, 8 * 1024, 64 * 1024, 1 << 20][chance.below(4)];
     world

@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) next_id: u64,
     pub(crate) next_client: usize,
     pub(crate) large: bool,
+    /// Clients use that many databases, and both versions of the protocol if it is more than one.
+    pub(crate) databases: u32,
     /// Clients that the engines closed, and why.
     pub(crate) closed: Vec<(usize, CloseReason)>,
     /// What clients that have gone left behind.
@@ -147,6 +149,7 @@ impl World {
             next_id: 0,
             next_client: 0,
             large: false,
+            databases: 1,
             closed: Vec::new(),
             gone: Vec::new(),
             replicates: true,
@@ -203,7 +206,7 @@ impl World {
         let number = self.next_client;
         let id = self.sites[site].engine.client_opened(ListenerId(0), setup::client_socket(number));
         let end = ClientEnd {
-            model: Model::new(number),
+            model: Model::new(number).with_databases(self.plan.db, self.databases),
             sent: Vec::new(),
             taken: Vec::new(),
             read_on: true,
@@ -287,7 +290,11 @@ impl World {
         let piece = core::mem::take(&mut end.taken);
         for request in end.heard.read(&piece) {
             let own = is_own(&String::from_utf8_lossy(&request[0]).to_ascii_uppercase());
-            let reply = if own { self.nodes[end.node].execute(&request).reply } else { b"+OK\r\n".to_vec() };
+            let reply = if own {
+                self.nodes[end.node].execute(&mut end.connection.talk, &request).reply
+            } else {
+                b"+OK\r\n".to_vec()
+            };
             end.say(&reply);
         }
     }

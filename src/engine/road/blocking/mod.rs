@@ -66,9 +66,10 @@ impl Engine {
             unblock: None,
             in_vain: 0,
         }));
+        let profile = client.profile_id;
         let behind = client.held > 0 && self.hold.holds(id, shard);
         let owner = HeldOwner::Client { client: id, seq };
-        let chosen = if behind { Err(Why::Behind) } else { self.pin(id, pool, shard, For::Block) };
+        let chosen = if behind { Err(Why::Behind) } else { self.pin(id, pool, shard, profile, For::Block) };
         match self.unless_paused(pool, row, chosen) {
             Ok(upstream) => self.start_blocking(upstream, owner, row, request, 0),
             Err(why) => {
@@ -211,7 +212,9 @@ impl Engine {
     ) {
         let args = request_spans(request);
         let command::Found::Row(row) = command::find(request, &args) else { return };
-        let case = Case { from: UpstreamId::default(), owner, pool, shard, row, request, attempts: 0 };
+        let Some(profile) = self.clients.get(owner.client()).map(|c| c.profile_id) else { return };
+        let from = UpstreamId::default();
+        let case = Case { from, owner, pool, shard, profile, row, request, attempts: 0 };
         self.carry_out(case, fate);
     }
 

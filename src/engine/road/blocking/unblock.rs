@@ -77,8 +77,9 @@ impl Engine {
     }
 
     fn any_shared(&self, pool: PoolId, node: NodeId) -> Option<UpstreamId> {
-        let shared = self.pools[usize::from(pool.0)].links.get(&node)?.shared?;
-        self.upstreams.get(shared).filter(|u| u.is_ready()).map(|_| shared)
+        let link = self.pools[usize::from(pool.0)].links.get(&node)?;
+        let shared = link.iter().filter_map(|(_, ready)| ready.shared);
+        shared.into_iter().find(|id| self.upstreams.get(*id).is_some_and(Upstream::is_ready))
     }
 
     /// What a node says to CLIENT UNBLOCK. That it blocked nothing may mean that it has answered, or that it

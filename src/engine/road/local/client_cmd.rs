@@ -2,7 +2,7 @@
 //! about other clients too (LIST, KILL, …) is asked of all workers, and stands in `client_others`.
 
 use crate::engine::clients::Mode;
-use crate::resp::{bulk, integer as number, nil_bulk};
+use crate::resp::{bulk, integer as number, null};
 
 use super::refusal::Refusal;
 use super::{Answer, Args, Context, Effect, ok};
@@ -26,7 +26,7 @@ pub(super) fn name<'a>(name: &[u8]) -> Result<Vec<u8>, Refusal<'a>> {
 
 pub(super) fn getname<'a>(cx: &Context<'_>, out: &mut Vec<u8>) -> Answer<'a> {
     match cx.client.name {
-        b"" => nil_bulk(out),
+        b"" => null(out, cx.client.protocol),
         name => bulk(out, name),
     }
     Ok(Effect::None)

@@ -31,12 +31,13 @@ pub(super) fn info<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> A
     if args.len() == 2 {
         return all(cx, out);
     }
+    let protocol = cx.client.protocol;
     let names = args.from(2);
     array(out, names.len());
     for name in names.iter() {
         match find_name(name).filter(|row| row.known != Known::Sentinel) {
-            Some(row) => describe(out, cx.client.protocol, row),
-            None => null(out, cx.client.protocol),
+            Some(row) => describe(out, protocol, row),
+            None => null(out, protocol),
         }
     }
     Ok(Effect::None)

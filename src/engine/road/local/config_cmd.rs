@@ -12,7 +12,7 @@ use crate::topology::SLOW_LOG_MAX;
 
 use super::info::{counts, nodes};
 use super::refusal::Refusal;
-use super::{Answer, Args, Context, Effect, glob, integer, ok};
+use super::{Answer, Args, Context, Effect, glob, integer, ok, simple};
 
 /// A parameter, how its value is found, and what may be done with it.
 struct Parameter {
@@ -68,8 +68,8 @@ const ROWS: &[Parameter] = &[
     row("appendonly", NODES, |_| "no".into()),
     row("bind", FILE, |cx| cx.listener.address.host.clone()),
     row("cluster-enabled", FIXED, |_| "no".into()),
-    // One more than the highest that may be selected.
-    row("databases", FILE, |cx| (u64::from(cx.pool.config.db) + 1).to_string()),
+    // Redis's own default where the nodes don't tell.
+    row("databases", NODES, |cx| simple::databases(cx).unwrap_or(16.max(cx.pool.config.db + 1)).to_string()),
     row("ketch.cross_shard_writes", FILE, |cx| yes_no(cx.pool.config.cross_shard_writes)),
     row("ketch.distribution", FILE, |cx| cx.pool.config.distribution.clone()),
     row("ketch.hash", FILE, |cx| cx.pool.config.hash.clone()),
@@ -222,7 +222,7 @@ mod tests {
         check("CONFIG GET timeout MAXMEMORY timeout t*", &[("MAXMEMORY", "0"), ("timeout", "0")]);
         check("CONFIG GET ketch.h*h", &[("ketch.hash", "fnv1a_64")]);
         check("CONFIG GET ketch.hash_tag", &[("ketch.hash_tag", "{}")]);
-        check("CONFIG GET databases", &[("databases", "1")]);
+        check("CONFIG GET databases", &[("databases", "16")]);
         check("CONFIG GET port", &[("port", "6380")]);
         check("CONFIG GET slowlog-*", &[("slowlog-log-slower-than", "10000"), ("slowlog-max-len", "128")]);
     }

@@ -53,6 +53,15 @@ impl Fixture {
         self.topology.listeners = listeners(route);
     }
 
+    /// The primaries tell how many databases they have.
+    pub(super) fn databases(&self, numbers: &[u32]) {
+        let pool = &self.topology.pools[0];
+        for (shard, number) in pool.shards.iter().zip(numbers) {
+            let node = shard.primary.and_then(|id| pool.node(id)).unwrap();
+            node.facts.has_databases(*number);
+        }
+    }
+
     /// Clients are told that they find that listener there.
     pub(super) fn announce(&mut self, listener: usize, address: Address) {
         let mut listeners = self.topology.listeners.to_vec();

@@ -1,26 +1,26 @@
-//! HELLO [protocol [AUTH user password] [SETNAME name]]: RESP2 only so far.
+//! HELLO [protocol [AUTH user password] [SETNAME name]].
 
 use crate::config::Route;
-use crate::resp::{array, bulk, integer as number};
+use crate::resp::{Protocol, array, bulk, integer as number, map};
 
 use super::refusal::Refusal;
 use super::{Answer, Args, Context, Effect, REDIS_VERSION, auth, client_cmd, integer};
 
 /// Nothing is changed unless all of it succeeds.
 pub(super) fn hello<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
-    if args.len() > 1 {
-        match integer(args.get(1)) {
-            None => return Err(Refusal::ProtocolNotANumber),
-            Some(2) => {}
-            Some(_) => return Err(Refusal::Protocol),
-        }
-    }
+    let protocol = match integer(args.get(1)) {
+        _ if args.len() == 1 => cx.client.protocol,
+        None => return Err(Refusal::ProtocolNotANumber),
+        Some(2) => Protocol::Resp2,
+        Some(3) => Protocol::Resp3,
+        Some(_) => return Err(Refusal::Protocol),
+    };
     let (user, name) = options(cx, args)?;
     if user.is_none() && !cx.client.authenticated {
         return Err(Refusal::HelloFirst);
     }
-    greeting(cx, out);
-    Ok(if user.is_none() && name.is_none() { Effect::None } else { Effect::Greeted { user, name } })
+    greeting(cx, protocol, out);
+    Ok(Effect::Greeted { protocol, user, name })
 }
 
 type Options = (Option<String>, Option<Vec<u8>>);
@@ -42,14 +42,15 @@ fn options<'a>(cx: &Context<'_>, args: Args<'a>) -> Result<Options, Refusal<'a>>
     Ok((user, name))
 }
 
-fn greeting(cx: &Context<'_>, out: &mut Vec<u8>) {
-    array(out, 14);
+/// In the version that was agreed on.
+fn greeting(cx: &Context<'_>, protocol: Protocol, out: &mut Vec<u8>) {
+    map(out, protocol, 7);
     bulk(out, b"server");
     bulk(out, b"redis");
     bulk(out, b"version");
     bulk(out, REDIS_VERSION.as_bytes());
     bulk(out, b"proto");
-    number(out, 2);
+    number(out, i64::from(protocol.number()));
     bulk(out, b"id");
     number(out, cx.client.number as i64);
     bulk(out, b"mode");
@@ -65,6 +66,7 @@ mod tests {
     use crate::base::Secret;
     use crate::command::Local;
     use crate::config::{Route, User};
+    use crate::resp::Protocol;
 
     use crate::engine::road::local::Effect;
     use crate::engine::road::local::fixture::Fixture;
@@ -77,14 +79,29 @@ mod tests {
         )
     }
 
+    fn greeted(protocol: Protocol, user: Option<&str>, name: Option<&str>) -> Effect {
+        let (user, name) = (user.map(str::to_owned), name.map(|name| name.as_bytes().to_vec()));
+        Effect::Greeted { protocol, user, name }
+    }
+
     #[test]
     fn hello_says_what_is_spoken_here() {
         let mut fixture = Fixture::new(|_| {});
         for request in ["HELLO", "HELLO 2", "hello 2"] {
-            fixture.check(Local::Hello, request, &greeting("master"), Effect::None);
+            fixture.check(Local::Hello, request, &greeting("master"), greeted(Protocol::Resp2, None, None));
         }
         fixture.route(Route::Replica);
-        fixture.check(Local::Hello, "HELLO 2", &greeting("replica"), Effect::None);
+        fixture.check(Local::Hello, "HELLO 2", &greeting("replica"), greeted(Protocol::Resp2, None, None));
+    }
+
+    #[test]
+    fn hello_3_is_answered_in_resp3_and_hello_alone_changes_nothing() {
+        let mut fixture = Fixture::new(|_| {});
+        let resp3 = greeting("master").replace("*14", "%7").replace(":2", ":3");
+        fixture.check(Local::Hello, "HELLO 3", &resp3, greeted(Protocol::Resp3, None, None));
+        fixture.protocol = Protocol::Resp3;
+        fixture.check(Local::Hello, "HELLO", &resp3, greeted(Protocol::Resp3, None, None));
+        fixture.check(Local::Hello, "HELLO 2", &greeting("master"), greeted(Protocol::Resp2, None, None));
     }
 
     #[test]
@@ -93,10 +110,7 @@ mod tests {
             config.users = vec![User { name: "app".into(), password: Secret::new("pw") }];
         });
         fixture.authenticated = false;
-        let greeted = |user: Option<&str>, name: Option<&str>| Effect::Greeted {
-            user: user.map(str::to_owned),
-            name: name.map(|name| name.as_bytes().to_vec()),
-        };
+        let greeted = |user, name| greeted(Protocol::Resp2, user, name);
         fixture.check(Local::Hello, "HELLO 2 AUTH app pw", &greeting("master"), greeted(Some("app"), None));
         let request = "HELLO 2 setname n auth app pw";
         fixture.check(Local::Hello, request, &greeting("master"), greeted(Some("app"), Some("n")));
@@ -112,7 +126,7 @@ mod tests {
     fn mistakes_are_told_in_the_words_of_redis() {
         let fixture = Fixture::new(|_| {});
         for (request, text, label) in [
-            ("HELLO 3", "-NOPROTO unsupported protocol version\r\n", "NOPROTO"),
+            ("HELLO 4", "-NOPROTO unsupported protocol version\r\n", "NOPROTO"),
             ("HELLO 1", "-NOPROTO unsupported protocol version\r\n", "NOPROTO"),
             ("HELLO x", "-ERR Protocol version is not an integer or out of range\r\n", "syntax"),
             ("HELLO 2 foo", "-ERR Syntax error in HELLO option 'foo'\r\n", "syntax"),

@@ -105,11 +105,16 @@ pub(crate) enum Effect {
     /// Its pool is paused; nothing was appended, OK follows once all workers know.
     Pause(Paused),
     Unpause,
-    /// Both from one HELLO; what is `None` stays as it is.
+    /// All from one HELLO; what is `None` stays as it is.
     Greeted {
+        protocol: Protocol,
         user: Option<String>,
         name: Option<Vec<u8>>,
     },
+    /// Its database from now on.
+    Selected(u32),
+    /// It is as one that has just connected.
+    Reset,
 }
 
 /// A request's arguments, the command's name first.
@@ -165,6 +170,7 @@ fn choose<'a>(local: Local, cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>)
         Local::Echo => simple::echo(args, out),
         Local::Quit => simple::quit(out),
         Local::Select => simple::select(cx, args, out),
+        Local::Reset => simple::reset(out),
         Local::Lolwut => simple::lolwut(cx, args, out),
         Local::Time => simple::time(cx, out),
         Local::NoCluster => Err(Refusal::NoCluster),

@@ -19,6 +19,8 @@ pub(super) enum Refusal<'a> {
     Syntax,
     WrongNumber(&'static str),
     NotANumber,
+    /// A number, but none of 32 bits.
+    NotAnInt,
     ClientName,
     ClientAttribute(&'a [u8]),
     ClientOption(&'a [u8]),
@@ -40,8 +42,6 @@ pub(super) enum Refusal<'a> {
         bytes: usize,
     },
     BadDatabase,
-    /// A database that there may be, but not through this pool.
-    OtherDatabase(u32),
     NoCluster,
     /// A check that looks for a primary should fail, and say why.
     NoShardWritable,
@@ -82,7 +82,7 @@ impl Refusal<'_> {
             Refusal::ConfigUnknown(_) | Refusal::ConfigUnset(..) => "config",
             Refusal::NoSamples(_) => "no_samples",
             Refusal::NoSuchMaster => "no_master",
-            Refusal::BadDatabase | Refusal::OtherDatabase(_) => "database",
+            Refusal::BadDatabase => "database",
             Refusal::NoCluster => "no_cluster",
             Refusal::UnknownCommand
             | Refusal::NoKeyArguments
@@ -92,6 +92,7 @@ impl Refusal<'_> {
             | Refusal::HelloOption(_)
             | Refusal::Syntax
             | Refusal::NotANumber
+            | Refusal::NotAnInt
             | Refusal::ClientName
             | Refusal::ClientAttribute(_)
             | Refusal::ClientOption(_)
@@ -139,6 +140,9 @@ impl Display for Refusal<'_> {
             Refusal::Syntax => f.write_str("ERR syntax error"),
             Refusal::WrongNumber(name) => write!(f, "ERR wrong number of arguments for '{name}' command"),
             Refusal::NotANumber => f.write_str("ERR value is not an integer or out of range"),
+            Refusal::NotAnInt => {
+                write!(f, "ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX)
+            }
             Refusal::ClientName => {
                 f.write_str("ERR Client names cannot contain spaces, newlines or special characters.")
             }
@@ -165,9 +169,6 @@ impl Display for Refusal<'_> {
             Refusal::UnblockReason => f.write_str("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
             Refusal::TooLong { what, bytes } => write!(f, "ERR {what} cannot be longer than {bytes} bytes"),
             Refusal::BadDatabase => f.write_str("ERR DB index is out of range"),
-            Refusal::OtherDatabase(db) => {
-                write!(f, "ERR DB index is out of range: this pool serves database {db} only (db in its configuration)")
-            }
             Refusal::NoCluster => f.write_str("ERR This instance has cluster support disabled"),
             Refusal::NoShardWritable => f.write_str("MASTERDOWN no shard of this pool has a primary that takes writes"),
             Refusal::UnknownCommand => f.write_str("ERR Invalid command specified"),

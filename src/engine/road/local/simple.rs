@@ -1,5 +1,6 @@
-//! Answers of one line: PING, ECHO, QUIT, SELECT, TIME, LOLWUT.
+//! Answers of one line: PING, ECHO, QUIT, SELECT, RESET, TIME, LOLWUT.
 
+use crate::engine::profile::Profile;
 use crate::resp::{array, bulk, simple, verbatim};
 
 use super::refusal::Refusal;
@@ -24,15 +25,28 @@ pub(super) fn quit<'a>(out: &mut Vec<u8>) -> Answer<'a> {
     Ok(Effect::Close)
 }
 
-/// Connections to nodes are shared and stay in the pool's database, so a client may select that one.
+/// What the nodes have can be selected. While that is not known (they may not tell), one that they don't
+/// have is refused by them when the first request comes.
 pub(super) fn select<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> Answer<'a> {
-    let db = integer(args.get(1)).and_then(|db| i32::try_from(db).ok()).ok_or(Refusal::NotANumber)?;
+    let db = integer(args.get(1)).ok_or(Refusal::NotANumber)?;
+    let db = i32::try_from(db).map_err(|_| Refusal::NotAnInt)?;
     let db = u32::try_from(db).map_err(|_| Refusal::BadDatabase)?;
-    if db != cx.pool.config.db {
-        return Err(Refusal::OtherDatabase(cx.pool.config.db));
+    if db >= databases(cx).unwrap_or(Profile::DATABASES).min(Profile::DATABASES) {
+        return Err(Refusal::BadDatabase);
     }
     ok(out);
-    Ok(Effect::None)
+    Ok(Effect::Selected(db))
+}
+
+/// How many databases every shard has, as far as their primaries have told.
+pub(super) fn databases(cx: &Context<'_>) -> Option<u32> {
+    let primaries = cx.pool.shards.iter().filter_map(|shard| cx.pool.node(shard.primary?));
+    primaries.filter_map(|node| node.facts.databases()).min()
+}
+
+pub(super) fn reset<'a>(out: &mut Vec<u8>) -> Answer<'a> {
+    simple(out, "RESET");
+    Ok(Effect::Reset)
 }
 
 /// Seconds since 1970, and microseconds within the second.
@@ -71,6 +85,7 @@ mod tests {
             (Local::Ping, "PING hi", "$2\r\nhi\r\n", Effect::None),
             (Local::Echo, "ECHO hi", "$2\r\nhi\r\n", Effect::None),
             (Local::Quit, "QUIT", "+OK\r\n", Effect::Close),
+            (Local::Reset, "RESET", "+RESET\r\n", Effect::Reset),
             (Local::Time, "TIME", "*2\r\n$10\r\n1700000000\r\n$4\r\n2500\r\n", Effect::None),
         ] {
             fixture.check(local, request, reply, effect);
@@ -91,14 +106,23 @@ mod tests {
     }
 
     #[test]
-    fn the_pool_s_database_can_be_selected_and_no_other() {
+    fn what_the_nodes_have_can_be_selected() {
         let fixture = Fixture::new(|config| config.db = 2);
-        fixture.check(Local::Select, "SELECT 2", "+OK\r\n", Effect::None);
+        let check = |request: &str, db| {
+            fixture.check(Local::Select, request, "+OK\r\n", Effect::Selected(db));
+        };
+        check("SELECT 0", 0);
+        // Nobody has told how many there are.
+        check("SELECT 4000", 4000);
+        fixture.databases(&[32, 16]);
+        check("SELECT 15", 15);
+        let range = "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n";
         for (request, text, label) in [
-            ("SELECT 0", "-ERR DB index is out of range: this pool serves database 2 only", "database"),
+            ("SELECT 16", "-ERR DB index is out of range\r\n", "database"),
             ("SELECT -1", "-ERR DB index is out of range\r\n", "database"),
             ("SELECT x", "-ERR value is not an integer or out of range\r\n", "syntax"),
-            ("SELECT 99999999999", "-ERR value is not an integer or out of range\r\n", "syntax"),
+            ("SELECT 01", "-ERR value is not an integer or out of range\r\n", "syntax"),
+            ("SELECT 4294967295", range, "syntax"),
         ] {
             fixture.check_error(Local::Select, request, text, label);
         }

@@ -227,9 +227,9 @@ impl Engine {
                     out.extend_from_slice(element);
                     if let Some(OwnKind::Select(db)) = other
                         && element == OK
-                        && let Some(client) = self.clients.get_mut(id)
+                        && let Some(profile) = self.clients.get(id).map(|client| client.profile)
                     {
-                        client.profile = Profile { db, ..client.profile };
+                        self.set_profile(id, Profile { db, ..profile });
                     }
                 }
             }

@@ -20,7 +20,8 @@ impl Engine {
     ) -> Flow {
         match row.handling {
             Handling::Transaction(verb) => return self.transaction(id, pool, row, verb, request),
-            Handling::Local(Local::Quit) => return self.answer(id, Local::Quit, request),
+            // Neither is queued: they end the block.
+            Handling::Local(local @ (Local::Quit | Local::Reset)) => return self.answer(id, local, request),
             _ if row.flags.contains(Flags::NO_MULTI) => {
                 return self.refuse(id, ErrorReply::Transaction { text: NOT_ALLOWED });
             }

@@ -7,6 +7,7 @@ use crate::command::{self, Handling, Row, Transaction};
 use crate::config::ReadPolicy;
 use crate::engine::Engine;
 use crate::engine::clients::pinned::Watch;
+use crate::engine::profile::ProfileId;
 use crate::engine::road::error_reply::ErrorReply;
 use crate::engine::road::hold::Why;
 use crate::engine::road::pin::For;
@@ -44,8 +45,11 @@ impl Engine {
         }
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
         let owner = HeldOwner::Client { client: id, seq };
-        let behind = self.clients.get(id).is_some_and(|c| c.held > 0) && self.hold.holds(id, shard);
-        match if behind { Err(Why::Behind) } else { self.pin(id, pool, shard, For::Watch) } {
+        let Some((held, profile)) = self.clients.get(id).map(|c| (c.held, c.profile_id)) else {
+            return Flow::Taken;
+        };
+        let behind = held > 0 && self.hold.holds(id, shard);
+        match if behind { Err(Why::Behind) } else { self.pin(id, pool, shard, profile, For::Watch) } {
             Ok(upstream) => self.send_watch(upstream, owner, row, request, 0),
             Err(why) => {
                 self.keep(owner, pool, shard, row, request, 0, why);
@@ -125,19 +129,26 @@ impl Engine {
         id: ClientId,
         pool: PoolId,
         shard: ShardId,
+        profile: ProfileId,
         is_read: bool,
     ) -> Result<UpstreamId, Why> {
         let Some(client) = self.clients.get(id) else { return Err(Why::Behind) };
         let road = client.roads.get(shard);
         let watch = client.session.transaction.as_ref().and_then(|begun| begun.watch.as_ref());
         let own = watch.filter(|watch| watch.shard == shard).and_then(|watch| watch.upstream);
-        let Some(own) = own else { return self.choose_now(road, pool, shard, is_read, ReadPolicy::Primary) };
+        let Some(own) = own else {
+            return self.choose_now(road, pool, shard, profile, is_read, ReadPolicy::Primary);
+        };
         if road.is_some_and(|road| road != own) {
             return Err(Why::RoadBusy);
         }
         let believed = self.topology.pool(pool).shard(shard);
         match (self.upstreams.get(own), believed.gate) {
             (_, Gate::Held { reason, .. }) if !is_read => Err(Why::Shard(reason)),
+            (Some(u), _) if u.profile_id != profile => {
+                self.switch_own(own, profile);
+                Err(Why::Pinning)
+            }
             (Some(u), _) if u.takes_more() && believed.primary == Some(u.node) && u.may_write() => Ok(own),
             _ => Err(Why::Pinning),
         }

@@ -5,6 +5,7 @@ mod access;
 mod admin;
 mod as_a_server;
 mod bad_input;
+mod busy_nodes;
 mod check_connect;
 mod client_family;
 mod clients;

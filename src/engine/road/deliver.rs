@@ -8,6 +8,7 @@ use super::{GatherId, HeldOwner};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::{CloseReason, Party};
+use crate::engine::busy::is_busy;
 use crate::engine::clients::{FLIGHT_MARK, OUTPUT_MARK, Pause};
 use crate::engine::upstreams::{Lane, Large, Owner, Pin, State};
 use crate::failover;
@@ -245,7 +246,7 @@ impl Engine {
 
     pub(super) fn idle_if_done(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get(id) else { return };
-        let special = upstream.private || upstream.lane != Lane::Shared || upstream.state == State::Draining;
+        let special = upstream.private || !upstream.is_common() || upstream.state == State::Draining;
         if special
             && !upstream.uploading
             && upstream.expected.is_empty()
@@ -280,6 +281,9 @@ impl Engine {
             return true;
         }
         if matches!(front.owner, Owner::Client { .. } | Owner::Part { .. }) {
+            if is_busy(reply) {
+                self.found_busy(id);
+            }
             if reply.starts_with(b"-NOSCRIPT") && self.judge_unloaded(id, front, reply) {
                 return true;
             }

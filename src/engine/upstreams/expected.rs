@@ -39,6 +39,8 @@ pub(crate) enum Step {
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,
+    /// PING, while a script does not end on another upstream: a node that is busy with it says so.
+    Alive,
     /// INFO replication, with the number of the question: how far the node is.
     Offset(u32),
     /// CLIENT ID, of a pinned upstream: by it the node can be asked to unblock it.

@@ -16,6 +16,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
+use crate::command::{self, Row};
 use crate::engine::buffers::BufferPool;
 use crate::engine::counters::UpstreamCounters;
 use crate::engine::profile::{Profile, ProfileId};
@@ -24,13 +25,16 @@ use crate::engine::scripts::Loaded;
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
 pub(crate) use replay::Replay;
-pub(crate) use waits::Waits;
+pub(crate) use waits::{Patience, Waits};
 
 /// What an upstream is for (contract: lane).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lane {
     /// Pipelined requests of everybody.
     Shared,
+    /// What may take long: scripts, functions, sorts, unions. The same for everybody, and apart from what
+    /// others wait for.
+    Slow,
     /// One streamed request at a time.
     Bulk,
     /// One client at a time has it for itself.
@@ -42,8 +46,16 @@ pub(crate) enum Lane {
 impl Lane {
     /// Whether `max_upstreams` counts it. Pinned ones have a bound of their own, `max_pinned`.
     pub(crate) fn is_counted(self) -> bool {
-        matches!(self, Lane::Shared | Lane::Bulk)
+        matches!(self, Lane::Shared | Lane::Slow | Lane::Bulk)
     }
+}
+
+/// A script keeps the node busy: it answered so to something that it was asked in the greeting.
+pub(crate) struct Busy {
+    /// How it put it.
+    pub(crate) words: Box<[u8]>,
+    /// It did so in the greeting at hand, which is not to be trusted as a whole.
+    pub(crate) again: bool,
 }
 
 /// Who has a pinned upstream.
@@ -121,7 +133,10 @@ pub(crate) struct Upstream {
     pub(crate) opened: Time,
     /// Its node said that it can't serve now (LOADING and the like): nothing new until ROLE was answered.
     pub(crate) resting: bool,
-    /// When ROLE is asked again, because it did not say `master` where it should.
+    /// Of one that is being greeted.
+    pub(crate) busy: Option<Busy>,
+    /// When ROLE is asked again, because it did not say `master` where it should; or the whole greeting, of a
+    /// node that was too busy for it.
     pub(crate) ask_role_at: Option<Time>,
     /// A streamed request is on its way and not yet whole.
     pub(crate) uploading: bool,
@@ -170,6 +185,7 @@ impl Upstream {
             last_byte: now,
             opened: now,
             resting: false,
+            busy: None,
             ask_role_at: None,
             uploading: false,
             feeder: None,
@@ -199,9 +215,35 @@ impl Upstream {
         }
     }
 
+    /// Pipelined requests of everybody go by it.
+    #[inline]
+    pub(crate) fn is_common(&self) -> bool {
+        matches!(self.lane, Lane::Shared | Lane::Slow)
+    }
+
+    /// Whether the oldest request may take long.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.lane == Lane::Slow || self.front_row().is_some_and(Row::is_slow)
+    }
+
+    /// The oldest request is a script or function: what is behind is not even read before it ends.
+    #[inline]
+    pub(crate) fn runs_script(&self) -> bool {
+        self.front_row().is_some_and(Row::runs_script)
+    }
+
+    fn front_row(&self) -> Option<&'static Row> {
+        let front = self.expected.front()?;
+        (!matches!(front.owner, Owner::Own(_))).then(|| command::row(front.row))
+    }
+
     /// ROLE has been asked and not been answered.
     pub(crate) fn asks_role(&self) -> bool {
-        self.expected.iter().any(|e| e.owner == Owner::Own(Step::Role))
+        self.asks(Step::Role)
+    }
+
+    pub(crate) fn asks(&self, step: Step) -> bool {
+        self.expected.iter().any(|e| e.owner == Owner::Own(step))
     }
 
     /// May something new be put behind what it owes?

@@ -3,7 +3,7 @@
 
 use core::fmt::Write;
 
-use super::row::{Flags, Group, Handling, Known, Local, ReplyPolicy, Row, Split};
+use super::row::{Flags, Group, Handling, Known, Local, PubSub, ReplyPolicy, Row, Split, Topic};
 use super::table::rows;
 
 const INTRO: &str = "\
@@ -13,7 +13,7 @@ What Ketch does with every command of Redis 7.0 and Valkey 9. This page is writt
 (`src/command/table/`); after a change there, write it anew with
 
 ```text
-KETCH_WRITE_DOCS=1 cargo test --test pure commands_manual
+KETCH_BLESS=1 cargo test --test pure commands_manual
 ```
 
 | | |
@@ -78,6 +78,7 @@ fn deed(row: &Row) -> String {
         Handling::Transaction(_) => {
             "Ketch, as on one server; all keys of a transaction are on one shard".to_owned()
         }
+        Handling::PubSub(does) => messages(does).to_owned(),
         Handling::Later(why) => format!("**not yet**: {why}"),
         Handling::Refused(why) => format!("**refused**: {why}"),
     };
@@ -87,6 +88,24 @@ fn deed(row: &Row) -> String {
         Known::Sentinel => "",
     };
     deed + only
+}
+
+fn messages(does: PubSub) -> &'static str {
+    match does {
+        PubSub::Subscribe(Topic::Pattern) => "every shard, by an upstream that its subscribers share",
+        PubSub::Subscribe(_) => {
+            "the channel's shard, by an upstream that its subscribers share; `__keyspace@` where the key is, \
+             `__keyevent@` on every shard"
+        }
+        PubSub::Unsubscribe(_) => "Ketch; nodes are told where nobody else needs it",
+        PubSub::Publish(_) => {
+            "the channel's shard; a write: who is subscribed through this Ketch counts one by one"
+        }
+        PubSub::Channels => "every shard: all of them, each once",
+        PubSub::NumSub(_) | PubSub::NumPat => {
+            "every shard: who is subscribed through this Ketch counts one by one"
+        }
+    }
 }
 
 fn access(row: &Row) -> &'static str {

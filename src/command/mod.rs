@@ -34,7 +34,7 @@ pub use manual::manual;
 pub use options::{BlockTime, BlockUnit, block_time, blocks, key_patterns};
 pub use reply_policy::{concat, join, places};
 pub use row::{
-    Begin, Find, Finder, Flags, Group, Handling, KeyFlags, KeySpec, Known, Local, ReplyPolicy, RequestPolicy,
-    Row, RowId, Script, Split, Transaction, classic_range, subcommands,
+    Begin, Find, Finder, Flags, Group, Handling, KeyFlags, KeySpec, Known, Local, PubSub, ReplyPolicy,
+    RequestPolicy, Row, RowId, Script, Split, Topic, Transaction, classic_range, subcommands,
 };
 pub use table::{row, rows};

@@ -360,6 +360,8 @@ pub enum Handling {
     Wait,
     /// Answered by Ketch itself.
     Local(Local),
+    /// About messages and who gets them.
+    PubSub(PubSub),
     /// Begins, ends or watches for a block of commands.
     Transaction(Transaction),
     /// Promised, and not there yet: it would block, pin or change the state of a shared upstream, or
@@ -367,6 +369,28 @@ pub enum Handling {
     Later(&'static str),
     /// Never forwarded: the reason, and what to use instead.
     Refused(&'static str),
+}
+
+/// What a command does with messages, or with who gets them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PubSub {
+    Subscribe(Topic),
+    Unsubscribe(Topic),
+    Publish(Topic),
+    /// Lists what somebody is subscribed to.
+    Channels,
+    /// Counts the subscribers of each that is given.
+    NumSub(Topic),
+    /// Counts the different patterns.
+    NumPat,
+}
+
+/// What a client can be subscribed to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Topic {
+    Channel,
+    Pattern,
+    ShardChannel,
 }
 
 /// What a command has to do with the texts of scripts.

@@ -377,7 +377,7 @@ static LIMITS: Section = Section {
             "max_upstreams",
             Kind::Integer { min: 2, max: 65536 },
             "64",
-            "Connections of a worker to one node.",
+            "Connections of a worker to one node; beyond half of them, further databases share one in turn.",
         ),
         row(
             "max_pinned",

@@ -41,6 +41,9 @@ pub async fn sample(
     }
 }
 
+/// Where the rate of a row is kept.
+type Rate = fn(&Rates) -> &AtomicU64;
+
 struct Sampler {
     registry: Registry,
     /// What was counted last, by pool and row.
@@ -52,7 +55,7 @@ impl Sampler {
     fn look_at(&mut self, pools: &[Arc<Pool>]) {
         let passed = self.at.elapsed().as_secs_f64().max(0.001);
         self.at = Instant::now();
-        let rows: [(&'static Row, fn(&Rates) -> &AtomicU64); 3] = [
+        let rows: [(&'static Row, Rate); 3] = [
             (&catalog::COMMANDS_TOTAL, |rates| &rates.commands),
             (&catalog::CLIENT_RECEIVED_BYTES_TOTAL, |rates| &rates.received_bytes),
             (&catalog::CLIENT_SENT_BYTES_TOTAL, |rates| &rates.sent_bytes),

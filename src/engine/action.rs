@@ -59,6 +59,10 @@ pub enum CloseReason {
     Protocol,
     /// The client did not read its replies and passed `output_limit`.
     OutputLimit,
+    /// A subscriber did not read its messages and passed `output_limit`.
+    SlowSubscriber,
+    /// A node refused to take up again what the client was subscribed to.
+    SubscriptionRefused,
     /// Others waited behind this client's large reply longer than `stall_limit`.
     Stalled,
     /// A reply was cut after its first bytes had gone to the client.
@@ -98,6 +102,8 @@ impl CloseReason {
             CloseReason::Lost => "lost",
             CloseReason::Protocol => "protocol",
             CloseReason::OutputLimit => "output_limit",
+            CloseReason::SlowSubscriber => "slow_subscriber",
+            CloseReason::SubscriptionRefused => "subscription_refused",
             CloseReason::Stalled => "stalled",
             CloseReason::ReplyCut => "reply_cut",
             CloseReason::Idle => "idle",

@@ -44,12 +44,12 @@ impl Engine {
     /// BUSY is the answer to a question of the engine's own. False where that is one error like any other.
     pub(super) fn own_busy(&mut self, id: UpstreamId, step: Step, reply: &[u8]) -> bool {
         self.found_busy(id);
-        let again = self.now + ASK_AGAIN;
+        let (now, again) = (self.now, self.now + ASK_AGAIN);
         let Some(upstream) = self.upstreams.get_mut(id) else { return true };
         let (pool, shard) = (upstream.pool, upstream.shard);
         match step {
             _ if upstream.state == State::Handshaking => {
-                upstream.busy = Some(Busy { words: reply.into(), again: true });
+                upstream.busy = Some(Busy { words: reply.into(), heard: now, again: true });
                 if step == Step::Role {
                     upstream.ask_role_at = Some(again);
                     self.release(pool, shard);
@@ -71,6 +71,7 @@ impl Engine {
             busy.again = false;
         }
         // It answers, so its time to greet begins anew.
+        upstream.ask_role_at = None;
         upstream.opened = self.now;
         self.begin_handshake(id);
     }
@@ -82,7 +83,7 @@ impl Engine {
         let Some(upstream) = self.upstreams.get(id) else { return };
         let (pool, node) = (upstream.pool, upstream.node);
         for other in self.upstreams_of(pool, node) {
-            if other != id && self.upstreams.get(other).is_some_and(Upstream::runs_script) {
+            if other != id && self.upstreams.get(other).is_some_and(Upstream::owes_script) {
                 self.make_private(other);
             }
         }
@@ -98,7 +99,7 @@ impl Engine {
 
     /// When it will be time to ask whether an upstream's script keeps its node busy.
     pub(super) fn suspicious_at(&self, id: UpstreamId) -> Option<Time> {
-        let upstream = self.upstreams.get(id).filter(|u| u.is_common() && !u.private && u.runs_script())?;
+        let upstream = self.upstreams.get(id).filter(|u| u.is_common() && !u.private && u.owes_script())?;
         let since = upstream.waits.oldest()?;
         let link = self.pools[usize::from(upstream.pool.0)].links.get(&upstream.node)?;
         Some(since.max(link.asked_busy) + LONG)
@@ -110,7 +111,7 @@ impl Engine {
         let (pool, node, profile) = (upstream.pool, upstream.node, upstream.profile);
         let common = |u: &Upstream| u.pool == pool && u.node == node && u.is_common();
         let all = || self.upstreams.iter::<UpstreamId>().filter(|(other, u)| *other != id && common(u));
-        let asked = all().find(|(_, u)| u.is_ready() && !u.private && !u.runs_script());
+        let asked = all().find(|(_, u)| u.is_ready() && !u.private && !u.owes_script());
         let greeting = all().any(|(_, u)| matches!(u.state, State::Connecting | State::Handshaking));
         let asks = asked.map(|(other, u)| (other, u.asks(Step::Alive)));
         if let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) {
@@ -128,7 +129,7 @@ impl Engine {
 
     /// What becomes of a request that is first in its client's order, if its node is too busy to be greeted.
     pub(super) fn while_busy(
-        &self,
+        &mut self,
         pool: PoolId,
         shard: ShardId,
         profile: ProfileId,
@@ -139,24 +140,28 @@ impl Engine {
             return Meets::Chosen(chosen);
         }
         let primary = self.topology.pool(pool).shard(shard).primary;
-        let protocol = self.pools[usize::from(pool.0)].profile(profile).protocol;
-        let mut words = None;
-        for (id, upstream) in self.greeted_busily(pool, shard) {
-            let Some(busy) = &upstream.busy else { continue };
-            if primary != Some(upstream.node) && !row.any_node() {
-                continue;
-            }
-            // Its user is known to the node, which is all that these need: they write nothing, so whether
-            // it is still the primary does not matter.
-            if row.serves_while_busy() && upstream.profile.protocol == protocol {
-                return Meets::Chosen(Ok(id));
-            }
-            words = Some(&busy.words);
+        let serves = |u: &Upstream| primary == Some(u.node) || row.any_node();
+        if row.serves_while_busy() {
+            // Its user is known to the node, which is all that these need: they write nothing, so whether it
+            // is still the primary does not matter.
+            let protocol = self.pools[usize::from(pool.0)].profile(profile).protocol;
+            let fits = |u: &Upstream| serves(u) && u.profile.protocol == protocol;
+            let found = self.greeted_busily(pool, shard).find(|(_, u)| fits(u));
+            return Meets::Chosen(found.map_or(chosen, |(id, _)| Ok(id)));
         }
-        match words {
-            Some(words) if !row.serves_while_busy() => Meets::Busy(words.clone()),
-            _ => Meets::Chosen(chosen),
+        // What it said before this turn may not be true any more: it is asked anew.
+        let mut rested = None;
+        for (id, upstream) in self.greeted_busily(pool, shard).filter(|(_, u)| serves(u)) {
+            match &upstream.busy {
+                Some(busy) if busy.heard == self.now => return Meets::Busy(busy.words.clone()),
+                _ if upstream.ask_role_at.is_some() => rested = Some(id),
+                _ => {}
+            }
         }
+        if let Some(id) = rested {
+            self.greet_again(id);
+        }
+        Meets::Chosen(chosen)
     }
 
     /// Whether a node of a shard is too busy to be greeted.

@@ -205,6 +205,11 @@ impl Engine {
             }
         }
         for (id, client) in self.clients.iter::<ClientId>() {
+            if let Some(pending) = client.session.subscriber.as_ref().and_then(|s| s.pending.as_ref()) {
+                owe(id, pending.seq);
+            }
+        }
+        for (id, client) in self.clients.iter::<ClientId>() {
             let mut places = owed.remove(&id).unwrap_or_default();
             places.extend(client.replies.parked_places());
             let head = client.replies.head();

@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::Engine;
 use super::action::CloseReason;
 use super::clients::Client;
-use super::upstreams::{Patience, Pin, State, Step, Upstream};
+use super::upstreams::{Lane, Patience, Pin, State, Step, Upstream};
 use crate::base::{ClientId, Time, UpstreamId};
 use crate::topology::Pool;
 
@@ -30,6 +30,7 @@ impl Engine {
         }
         self.expire_pins();
         self.retry_links();
+        self.expire_feeds();
         self.expire_waits();
         if self.unknown.until().is_some_and(|at| at <= self.now) {
             self.look_names_up_again();
@@ -117,7 +118,13 @@ impl Engine {
         let owed_since = upstream.waits.oldest()?;
         let pool = self.topology.pool(upstream.pool);
         let answered = pool.node(upstream.node).map_or(Time::ZERO, |n| n.facts.last_answer());
-        Some(owed_since.max(upstream.last_byte).max(answered) + pool.config.timeouts.dead_after)
+        let (heard, timeouts) = (owed_since.max(upstream.last_byte), &pool.config.timeouts);
+        let silent = heard.max(answered) + timeouts.dead_after;
+        if upstream.lane == Lane::Subscriber {
+            // Its messages would be lost unnoticed, however well the node answers elsewhere.
+            return Some(silent.min(heard + timeouts.dead_after.max(timeouts.request)));
+        }
+        Some(silent)
     }
 
     /// When `expire` has something to do.
@@ -158,6 +165,7 @@ impl Engine {
             .chain(self.next_wait())
             .chain(sweep)
             .chain(idle)
+            .chain(self.feeds_due())
             .chain(asked)
             .chain(self.unknown.until())
             .min()
@@ -181,7 +189,8 @@ impl Engine {
         let reason = |c: &Client| {
             let pool = self.topology.pool(c.pool);
             let (timeouts, limit) = (&pool.config.timeouts, pool.client_idle());
-            let idle = limit > Duration::ZERO && c.settled() && now.since(c.session.last) >= limit;
+            let idle =
+                limit > Duration::ZERO && c.settled() && !c.subscribed && now.since(c.session.last) >= limit;
             let late = !c.authenticated && now.since(c.session.opened) >= timeouts.handshake;
             match () {
                 () if late => Some(CloseReason::Handshake),

@@ -25,6 +25,7 @@ impl Engine {
         for id in self.upstreams_of(pool.id, node) {
             let Some(upstream) = self.upstreams.get_mut(id) else { continue };
             if upstream.is_ready()
+                && upstream.lane != Lane::Subscriber
                 && !upstream.may_write()
                 && upstream.ask_role_at.is_none()
                 && !upstream.asks_role()
@@ -91,8 +92,9 @@ impl Engine {
             return;
         }
         match step {
-            Step::NoEvict => {}
+            Step::NoEvict | Step::Ping | Step::Subscription => {}
             Step::Alive => self.note_alive(id),
+            Step::CaughtUp => self.caught_up(id),
             Step::Databases => self.databases_told(id, reply),
             Step::Switch => self.switched(id, reply),
             Step::Offset(question) => self.offset_seen(id, question, reply),
@@ -192,7 +194,9 @@ impl Engine {
             upstream.state = State::Ready { primary };
         }
         let believed = self.topology.pool(pool).shard(shard).primary == Some(node);
-        upstream.ask_role_at = (believed && !primary).then(|| now + PRIMARY_RETRY);
+        // A subscriber upstream follows what is believed: its node's role is nothing to it.
+        let asks_again = believed && !primary && upstream.lane != Lane::Subscriber;
+        upstream.ask_role_at = asks_again.then(|| now + PRIMARY_RETRY);
         if changed {
             self.actions.push_back(Action::Report(Observation::RoleSeen { pool, node, role }));
         }
@@ -236,6 +240,7 @@ impl Engine {
                 ready.bulk.push(id);
                 self.wake_streams();
             }
+            Lane::Subscriber => return self.feed_ready(id),
             Lane::Pinned => return self.pinned_ready(id),
             Lane::Asker => return self.asker_ready(id),
         }

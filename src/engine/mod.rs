@@ -236,6 +236,7 @@ impl Engine {
             route,
             reads,
             authenticated: pool.config.users.is_empty(),
+            subscribed: false,
             in_multi: false,
             watching: false,
             eof: false,

@@ -83,6 +83,11 @@ impl Placement {
         }
     }
 
+    /// With distribution `random` a name has no shard of its own.
+    pub fn is_random(&self) -> bool {
+        self.shards > 1 && matches!(self.distribution, Distribution::Random)
+    }
+
     /// Index of the shard of every key that a pattern with one `*` can stand for; `None` if they may
     /// lie on several. Only a hash tag before the `*` fixes it: what stands for the `*` may hold another.
     pub fn pattern(&self, pattern: &[u8]) -> Option<usize> {

@@ -10,6 +10,7 @@ use super::counted::{Baseline, Rates, Waited};
 use super::report::{NodeCounts, NodeReport, Reported};
 use super::settings::Settings;
 use super::slow_log::{Latencies, SlowLog};
+use super::subscribers::{Feeds, Subscribers};
 use crate::base::{Epoch, Time};
 
 /// About one node. Lives as long as any topology that names it.
@@ -71,6 +72,7 @@ pub struct PoolFacts {
     pub rejected: AtomicU64,
     /// Requests held now, over all workers; each worker adds and takes its own.
     pub held: AtomicUsize,
+    pub subscribers: Subscribers,
     /// Written by whoever answers CONFIG SET.
     pub settings: Settings,
     /// Written by workers that saw a slow request, and on SLOWLOG RESET.
@@ -105,6 +107,8 @@ pub struct Paused {
 pub struct ShardFacts {
     /// Times that another primary was believed; counted by the control loop.
     pub failovers: AtomicU64,
+    /// Where the workers' subscriptions are.
+    pub feeds: Feeds,
 }
 
 impl PoolFacts {

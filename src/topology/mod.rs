@@ -14,6 +14,7 @@ mod sample;
 mod scripts;
 mod settings;
 mod slow_log;
+mod subscribers;
 
 use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
@@ -27,6 +28,7 @@ pub use report::{Database, NodeCounts, NodeReport, Persistence};
 pub use scripts::{Digest, Scripts};
 pub use settings::{Setting, Settings};
 pub use slow_log::{Delays, Latencies, SLOW_LOG_MAX, SlowEntry, SlowLog, cut};
+pub use subscribers::{FeedFacts, Feeds, Subscribed, Subscribers};
 
 use crate::base::{Address, Epoch, ListenerId, NodeId, PoolId, ShardId, Time};
 use crate::command::Learned;

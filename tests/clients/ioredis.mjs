@@ -148,6 +148,45 @@ const checks = {
     }
   },
 
+  async transactions(r) {
+    const [a, b] = [tagged("block", "a"), tagged("block", "b")];
+    const found = await r.multi().set(a, 1).incr(a).lpush(b, "x").get(a).exec();
+    assert.deepEqual(found, [[null, "OK"], [null, 2], [null, 1], [null, "2"]]);
+    const mixed = await r.multi().incr(a).lpush(a, "x").incr(a).exec();
+    assert.equal(mixed[0][1], 3);
+    assert.match(mixed[1][0].message, /WRONGTYPE/);
+    assert.equal(mixed[2][1], 4);
+    await assert.rejects(r.multi().set(a, 5).call("NOSUCHCOMMAND").exec(), /EXECABORT/);
+    assert.equal(await r.get(a), "4");
+    await r.multi({ pipeline: false });
+    assert.equal(await r.set(a, 6), "QUEUED");
+    assert.equal(await r.discard(), "OK");
+    assert.equal(await r.get(a), "4");
+  },
+
+  async watchedKeys(r, options) {
+    const k = key("watched");
+    const other = new Redis(options);
+    await r.watch(k);
+    await other.set(k, 1);
+    assert.equal(await r.multi().set(k, 2).exec(), null);
+    await r.watch(k);
+    assert.deepEqual(await r.multi().set(k, 3).exec(), [[null, "OK"]]);
+    assert.equal(await other.get(k), "3");
+    await other.quit();
+  },
+
+  async blocking(r, options) {
+    const k = key("queue");
+    const waiting = Array.from({ length: 4 }, () => new Redis(options));
+    const popped = waiting.map((client) => client.blpop(k, 10));
+    await r.rpush(k, 0, 1, 2, 3);
+    assert.deepEqual((await Promise.all(popped)).map(([, element]) => element).sort(), ["0", "1", "2", "3"]);
+    assert.equal(await waiting[0].blpop(k, 0.1), null);
+    assert.equal(await waiting[0].get(k), null, "and goes on");
+    await Promise.all(waiting.map((client) => client.quit()));
+  },
+
   async scripts(r) {
     const k = key("script");
     assert.deepEqual(await r.eval("return {KEYS[1], ARGV[1], 7}", 1, k, "x"), [k, "x", 7]);
@@ -174,6 +213,30 @@ const checks = {
     await assert.rejects(r.call("GET"), /wrong number of arguments/);
     await assert.rejects(r.call("NOSUCHCOMMAND", k), /unknown command/);
     assert.equal(await r.get(k), "v");
+  },
+
+  async messagesReachWhoIsSubscribed(r, options) {
+    const [exact, fitting] = [new Redis(options), new Redis(options)];
+    const channels = [0, 1, 2, 3, 4, 5].map((n) => key(`channel:${n}`));
+    const heard = [];
+    exact.on("message", (channel, message) => heard.push(`${channel} ${message}`));
+    fitting.on("pmessage", (pattern, channel, message) => heard.push(`${pattern} ${channel} ${message}`));
+    assert.equal(await exact.subscribe(...channels), 6);
+    assert.equal(await fitting.psubscribe(key("channel:*")), 1);
+    await assert.rejects(exact.call("GET", "k"));
+    const expected = [];
+    for (const channel of channels) {
+      for (let n = 0; n < 20; n += 1) {
+        assert.equal(await r.publish(channel, n), 2);
+        expected.push(`${channel} ${n}`, `${key("channel:*")} ${channel} ${n}`);
+      }
+    }
+    for (let n = 0; n < 1000 && heard.length < expected.length; n += 1) await new Promise((done) => setTimeout(done, 10));
+    assert.deepEqual(heard.sort(), expected.sort());
+    assert.equal(await exact.unsubscribe(...channels), 0);
+    assert.equal(await r.publish(channels[0], "x"), 1);
+    exact.disconnect();
+    fitting.disconnect();
   },
 
   async scanFindsEveryKeyOfThisRun(r) {

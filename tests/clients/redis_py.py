@@ -9,8 +9,10 @@ used: a command of several keys names keys of one hash tag, unless it is one tha
 """
 
 import argparse
+import concurrent.futures
 import os
 import sys
+import time
 import traceback
 import uuid
 
@@ -307,6 +309,68 @@ def errors(r):
 
 
 @check
+def transactions(r):
+    a, b = tagged("block", "a"), tagged("block", "b")
+    with r.pipeline(transaction=True) as pipe:
+        same(pipe.set(a, 1).incr(a).lpush(b, "x").get(a).execute(), [True, 2, 1, "2"])
+        pipe.incr(a).lpush(a, "x").incr(a)
+        raises(redis.ResponseError, "WRONGTYPE", pipe.execute)
+    same(r.get(a), "4")
+    with r.pipeline(transaction=True) as pipe:
+        pipe.set(a, 5)
+        pipe.execute_command("NOSUCHCOMMAND")
+        raises(redis.ResponseError, "unknown command", pipe.execute)
+    same(r.get(a), "4")
+
+
+@check
+def watched_keys(r):
+    k = key("watched")
+    r.set(k, 0)
+    with r.pipeline() as pipe:
+        pipe.watch(k)
+        same(pipe.get(k), "0")
+        r.set(k, 10)
+        pipe.multi()
+        pipe.set(k, 1)
+        raises(redis.WatchError, "", pipe.execute)
+    same(r.get(k), "10")
+
+    def count_up(_):
+        def step(pipe):
+            now = int(pipe.get(k))
+            pipe.multi()
+            pipe.set(k, now + 1)
+
+        for _ in range(25):
+            r.transaction(step, k)
+
+    # The loop that redis-py has for this: it tries again until nobody else was quicker.
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        list(threads.map(count_up, range(8)))
+    same(r.get(k), "210")
+
+
+@check
+def blocking(r):
+    k, other = tagged("queue", "a"), tagged("queue", "b")
+    same(r.blpop([k, other], timeout=0.1), None)
+    same(r.blmove(k, other, 0.1), None)
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        waiting = [threads.submit(r.blpop, [k, other], 10) for _ in range(4)]
+        for n in range(4):
+            r.rpush(other if n % 2 else k, n)
+        found = sorted(future.result()[1] for future in waiting)
+        same(found, ["0", "1", "2", "3"])
+        reading = threads.submit(r.xread, {key("log"): "$"}, None, 10000)
+        # It reads what comes from now on, so it must have begun.
+        while not reading.done():
+            r.xadd(key("log"), {"n": 1})
+            time.sleep(0.05)
+        same(len(reading.result()[0][1]), 1)
+
+
+@check
 def several_connections_at_once(r):
     pool = r.connection_pool
     taken = [pool.get_connection() for _ in range(20)]
@@ -316,6 +380,62 @@ def several_connections_at_once(r):
         same(connection.read_response(), "OK")
         pool.release(connection)
     same(r.mget([key(f"conn:{n}") for n in range(20)]), [str(n) for n in range(20)])
+
+
+def messages(subscriber, count):
+    """So many messages, confirmations left out."""
+    found = []
+    while len(found) < count:
+        message = subscriber.get_message(ignore_subscribe_messages=True, timeout=10)
+        if message is not None:
+            found.append(message)
+    return found
+
+
+@check
+def messages_reach_who_is_subscribed(r):
+    channels = [key(f"channel:{n}") for n in range(6)]
+    exact, fitting = r.pubsub(), r.pubsub()
+    exact.subscribe(*channels)
+    fitting.psubscribe(key("channel:*"))
+    for n, channel in enumerate(channels):
+        same(exact.get_message(timeout=10)["data"], n + 1)
+        same(channel in r.pubsub_channels(key("*")), True)
+    same(fitting.get_message(timeout=10)["type"], "psubscribe")
+    same(r.pubsub_numsub(*channels), [(channel, 1) for channel in channels])
+    same(r.pubsub_numpat() >= 1, True)
+    for n in range(30):
+        for channel in channels:
+            same(r.publish(channel, n), 2)
+    same([m["data"] for m in messages(exact, 180) if m["channel"] == channels[3]], [str(n) for n in range(30)])
+    heard = messages(fitting, 180)
+    same([m["data"] for m in heard if m["channel"] == channels[4]], [str(n) for n in range(30)])
+    same({m["pattern"] for m in heard}, {key("channel:*")})
+    exact.ping("still here")
+    same(exact.get_message(timeout=10)["data"], "still here")
+    exact.unsubscribe(channels[0])
+    exact.unsubscribe()
+    for n in range(6):
+        same(exact.get_message(timeout=10)["type"], "unsubscribe")
+    same(r.publish(channels[0], "nobody but the pattern"), 1)
+    exact.close()
+    fitting.close()
+
+
+@check
+def a_handler_is_called_in_a_thread(r):
+    called = []
+    subscriber = r.pubsub(ignore_subscribe_messages=True)
+    subscriber.subscribe(**{key("handled"): lambda message: called.append(message["data"])})
+    thread = subscriber.run_in_thread(sleep_time=0.01)
+    for n in range(100):
+        r.publish(key("handled"), n)
+    for _ in range(1000):
+        if len(called) < 100:
+            time.sleep(0.01)
+    thread.stop()
+    thread.join()
+    same(called, [str(n) for n in range(100)])
 
 
 @check

@@ -52,7 +52,7 @@ fn what_nodes_report_is_summed_and_asked_of_no_node() {
 fn commands_are_counted_with_the_time_that_nodes_took() {
     let stage = Stage::shards(1);
     let mut client = stage.client();
-    let slow = "for i = 1, 3e6 do end return 1";
+    let slow = "for i = 1, 1e7 do end return 1";
     for _ in 0..10 {
         client.ask(&["EVAL", slow, "0"]).unwrap();
         client.ask(&["GET", "k"]).unwrap();
@@ -65,7 +65,7 @@ fn commands_are_counted_with_the_time_that_nodes_took() {
             stats.lines().find_map(|line| line.strip_prefix(&head)).unwrap_or_else(|| panic!("{stats}"));
         line.split(',').next().unwrap().parse::<u64>().unwrap()
     };
-    assert!(usec("eval") > 10 * usec("get") && usec("get") > 0, "{stats}");
+    assert!(usec("eval") > 2 * usec("get") && usec("get") > 0, "{stats}");
     assert!(stats.contains("errorstat_ERR:count=1"), "{stats}");
     assert_eq!(client.ask(&["CONFIG", "RESETSTAT"]).unwrap(), ok());
     let stats = info(&mut client, "all");

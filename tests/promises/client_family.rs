@@ -333,3 +333,28 @@ fn wishes_are_shown_in_the_flags() {
     assert_eq!(client.ask(&["CLIENT", "NO-EVICT", "OFF"]).unwrap(), ok());
     assert_eq!(field(&lines(&mut client, &["CLIENT", "INFO"])[0], "flags"), "T");
 }
+
+#[test]
+fn what_a_client_is_in_is_shown_to_others() {
+    let stage = Stage::shards(1);
+    let [mut looks, mut queues, mut blocks] = [stage.client(), stage.client(), stage.client()];
+    let ids = [number(&mut queues).to_string(), number(&mut blocks).to_string()];
+    for request in [&["MULTI"][..], &["SET", "k", "1"], &["INCR", "k"]] {
+        queues.ask(request).unwrap();
+    }
+    blocks.send(&["BLPOP", "list", "0"]).unwrap();
+    let mut of = |id: &str, name: &str| {
+        let line = lines(&mut looks, &["CLIENT", "LIST", "ID", id]).remove(0);
+        field(&line, name).to_owned()
+    };
+    assert_eq!([of(&ids[0], "flags"), of(&ids[0], "multi")], ["x", "2"]);
+    assert_eq!(of(&ids[1], "multi"), "-1");
+    let mut waits = || of(&ids[1], "flags") == "b" && of(&ids[1], "cmd") == "blpop";
+    let until = Instant::now() + SOON;
+    while !waits() {
+        assert!(Instant::now() < until, "it never blocks");
+    }
+    assert_eq!(looks.ask(&["CLIENT", "UNBLOCK", &ids[1]]).unwrap(), count(1));
+    assert_eq!(blocks.read().unwrap(), Value::Nil);
+    assert_eq!(looks.ask(&["CLIENT", "UNBLOCK", &ids[1]]).unwrap(), count(0));
+}

@@ -111,6 +111,40 @@ fn elements_of_a_large_key_are_shown_as_its_node_shows_them() {
 }
 
 #[test]
+fn scans_in_a_block_have_the_same_cursors() {
+    let stage = Stage::shards(2);
+    let mut client = stage.client();
+    let key = stage.keys_on(1, 1).remove(0);
+    let members: Vec<String> = (0..2000).map(|n| format!("m{n}")).collect();
+    client.ask(&[&["SADD".to_owned(), key.clone()], &members[..]].concat()).unwrap();
+    let (mut cursor, mut found) = ("0".to_owned(), Vec::new());
+    for round in 0.. {
+        let request = ["SSCAN", &key, &cursor, "COUNT", "50"];
+        let (next, some) = if round % 2 == 0 {
+            page(&mut client, &request)
+        } else {
+            client.pipeline(&[vec!["MULTI"], vec!["PING"], request.to_vec()]).unwrap();
+            let reply = client.ask(&["EXEC"]).unwrap();
+            let [_, reply] = reply.elements().unwrap() else { panic!("{reply:?}") };
+            let [next, some] = reply.elements().unwrap() else { panic!("{reply:?}") };
+            let text = |value: &Value| value.text().unwrap().to_owned();
+            (text(next), some.elements().unwrap().iter().map(text).collect())
+        };
+        found.extend(some);
+        cursor = next;
+        if cursor == "0" {
+            break;
+        }
+    }
+    assert_eq!((found.len(), set(found)), (2000, members.into_iter().collect()));
+    // The keys of one shard can be shown in a block as well; an error there is the node's own.
+    client.ask(&["MULTI"]).unwrap();
+    assert_eq!(client.ask(&["SCAN", "0", "COUNT", "nonsense"]).unwrap(), Value::Simple("QUEUED".into()));
+    let reply = client.ask(&["EXEC"]).unwrap();
+    assert_eq!(error(&reply.elements().unwrap()[0]), "ERR value is not an integer or out of range");
+}
+
+#[test]
 fn what_is_no_cursor_is_called_so_as_redis_does() {
     let stage = Stage::shards(1);
     let redis = stage.primary(0);

@@ -11,8 +11,16 @@ use crate::support::{Setting, Stage, bulk, error, ok, still_open};
 
 const LONG: &str = "15000";
 
+/// A replica gets the first bytes after its sync only once it has told its primary where it is, up to a second
+/// later: that is waited for.
 fn two_replicas(shards: usize) -> Stage {
-    Stage::start(Setting { shards, replicas: 2, ..Setting::default() })
+    let stage = Stage::start(Setting { shards, replicas: 2, ..Setting::default() });
+    let mut client = stage.client();
+    for key in stage.key_each() {
+        client.ask(&["SET", &key, "first"]).unwrap();
+    }
+    assert_eq!(client.ask(&["WAIT", "2", LONG]).unwrap(), Value::Integer(2));
+    stage
 }
 
 #[test]
@@ -20,9 +28,6 @@ fn a_write_is_counted_where_it_has_arrived_and_soon() {
     let stage = two_replicas(2);
     let mut client = stage.client();
     let keys = stage.key_each();
-    // The first one has to connect to the replicas.
-    client.ask(&["SET", &keys[0], "v"]).unwrap();
-    assert_eq!(client.ask(&["WAIT", "2", LONG]).unwrap(), Value::Integer(2));
     let began = Instant::now();
     for n in 0..20 {
         let key = &keys[n % 2];
@@ -107,6 +112,41 @@ fn without_a_write_every_replica_counts_and_mistakes_are_called_as_redis_calls_t
         assert_eq!(client.ask(request).unwrap(), stage.primary(0).ask(request).unwrap(), "{request:?}");
     }
     still_open(&mut client);
+}
+
+#[test]
+fn client_unblock_ends_a_wait() {
+    let stage = two_replicas(1);
+    let (mut waits, mut other) = (stage.client(), stage.client());
+    let id = waits.ask(&["CLIENT", "ID"]).unwrap().number().unwrap().to_string();
+    assert_eq!(waits.ask(&["SET", "k", "v"]).unwrap(), ok());
+    for (how, answer) in [
+        (&["TIMEOUT"][..], Value::Integer(2)),
+        (&["ERROR"], Value::Error("UNBLOCKED client unblocked via CLIENT UNBLOCK".into())),
+    ] {
+        waits.send(&["WAIT", "9", "0"]).unwrap();
+        let unblock = [&["CLIENT", "UNBLOCK", &id], how].concat();
+        // The replicas have all of it by then, and the client is one that waits.
+        thread::sleep(Duration::from_millis(300));
+        wait_until(SOON, "it waits", || other.ask(&unblock).unwrap() == Value::Integer(1)).unwrap();
+        assert_eq!(waits.read().unwrap(), answer);
+    }
+    still_open(&mut waits);
+}
+
+#[test]
+fn within_a_block_the_node_counts_at_once() {
+    let stage = two_replicas(1);
+    let mut client = stage.client();
+    for (request, reply) in [
+        (&["MULTI"][..], ok()),
+        (&["SET", "k", "v"], Value::Simple("QUEUED".into())),
+        (&["WAIT", "9", "0"], Value::Simple("QUEUED".into())),
+    ] {
+        assert_eq!(client.ask(request).unwrap(), reply);
+    }
+    let done = client.ask(&["EXEC"]).unwrap();
+    assert!(matches!(&done.elements().unwrap()[1], Value::Integer(0..=2)), "{done:?}");
 }
 
 #[test]

@@ -93,6 +93,43 @@ fn databases_are_swapped_and_moved_between_on_every_shard() {
     assert_eq!(node.ask(&["GET", &keys[1]]).unwrap(), bulk("here"));
 }
 
+/// Each database, and each version of the protocol, has connections of its own: what is asked of all shards is
+/// asked by those of the client.
+#[test]
+fn the_whole_pool_is_seen_in_the_clients_own_database_and_protocol() {
+    let stage = Stage::shards(3);
+    let (mut first, mut third) = (stage.client(), stage.client());
+    let keys: Vec<String> = (0..300).map(|n| format!("key:{n}")).collect();
+    assert_eq!(third.ask(&["SELECT", "3"]).unwrap(), ok());
+    assert!(!third.ask(&["HELLO", "3"]).unwrap().is_error());
+    for key in &keys {
+        third.ask(&["SET", key, "v"]).unwrap();
+    }
+    first.ask(&["SET", "alone", "v"]).unwrap();
+    for (client, count) in [(&mut first, 1), (&mut third, 300)] {
+        assert_eq!(client.ask(&["DBSIZE"]).unwrap(), Value::Integer(count));
+        let all = names(&client.ask(&["KEYS", "*"]).unwrap());
+        assert_eq!(all.len() as i64, count);
+        assert!(all.contains(&client.ask(&["RANDOMKEY"]).unwrap().text().unwrap().to_owned()));
+        let (mut cursor, mut found) = ("0".to_owned(), Vec::new());
+        loop {
+            let reply = client.ask(&["SCAN", &cursor]).unwrap();
+            let [next, some] = reply.elements().unwrap() else { panic!("{reply:?}") };
+            found.extend(names(some));
+            cursor = next.text().unwrap().to_owned();
+            if cursor == "0" {
+                break;
+            }
+        }
+        found.sort();
+        assert_eq!(found, all);
+        assert_eq!(client.ask(&["WAIT", "0", "0"]).unwrap(), Value::Integer(0));
+    }
+    assert_eq!(third.ask(&["FLUSHDB"]).unwrap(), ok());
+    assert_eq!(third.ask(&["RANDOMKEY"]).unwrap(), Value::Nil);
+    assert_eq!(first.ask(&["DBSIZE"]).unwrap(), Value::Integer(1));
+}
+
 #[test]
 fn saving_is_done_by_every_shard() {
     let stage = Stage::shards(2);

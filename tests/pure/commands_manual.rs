@@ -1,4 +1,4 @@
-//! docs/commands.md is what the command table says. `KETCH_WRITE_DOCS=1` writes it.
+//! docs/commands.md is what the command table says. `KETCH_BLESS=1` writes it.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use ketch::internals::command::manual;
 #[test]
 fn the_page_of_commands_is_what_the_table_says() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/commands.md");
-    if std::env::var_os("KETCH_WRITE_DOCS").is_some() {
+    if std::env::var_os("KETCH_BLESS").is_some() {
         fs::write(&file, manual()).unwrap();
     }
     let written = fs::read_to_string(&file).unwrap_or_default();
@@ -16,6 +16,6 @@ fn the_page_of_commands_is_what_the_table_says() {
     assert!(
         written == manual(),
         "docs/commands.md is not what the table says; write it anew with\n  \
-         KETCH_WRITE_DOCS=1 cargo test --test pure commands_manual\n{differs:#?}"
+         KETCH_BLESS=1 cargo test --test pure commands_manual\n{differs:#?}"
     );
 }

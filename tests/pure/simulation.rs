@@ -4,15 +4,21 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is a test: a world that is not as thought has failed")]
 
+mod asks;
+mod busy;
 mod connection;
 mod letters;
 mod model;
 mod node;
 mod noise;
+mod pinned;
 mod random;
 mod scenarios;
 mod scripted;
+mod sent;
 mod setup;
+mod subscribers;
+mod whole_pool;
 mod world;
 
 /// Says how to see a failed world again.
@@ -45,6 +51,11 @@ fn worlds(runs: u64, run: fn(u64)) {
 #[test]
 fn random_worlds_keep_every_promise() {
     worlds(300, random::run);
+}
+
+#[test]
+fn random_subscribers_get_what_is_published_in_order_and_nothing_else() {
+    worlds(200, subscribers::random::run);
 }
 
 #[test]

@@ -146,7 +146,7 @@ mod tests {
         let keyless =
             |row: &Row| row.keys.is_empty() && row.handling == Handling::Forward && !row.has_subcommands();
         let functions = ["function|dump", "function|list", "function|stats", "script|show"];
-        let help = ["object|help", "xgroup|help", "xinfo|help", "module|list"];
+        let help = ["object|help", "xgroup|help", "xinfo|help", "pubsub|help", "module|list"];
         assert!(named(keyless).iter().all(|name| functions.contains(name) || help.contains(name)));
         let optional = |row: &Row| row.flags.contains(Flags::NO_MANDATORY_KEYS);
         assert_eq!(named(optional), ["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"]);
@@ -171,7 +171,7 @@ mod tests {
             ]
         );
         let pubsub =
-            |row: &Row| row.flags.contains(Flags::PUBSUB) && !matches!(row.handling, Handling::Later(_));
+            |row: &Row| row.flags.contains(Flags::PUBSUB) && !matches!(row.handling, Handling::PubSub(_));
         assert!(named(pubsub).is_empty());
         let pinning = |row: &Row| row.flags.contains(Flags::NO_MULTI) && row.handling == Handling::Forward;
         assert!(named(pinning).is_empty());

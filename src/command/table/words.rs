@@ -6,7 +6,7 @@
 
 use crate::command::row::{Begin, Find, Group, Handling, KeySpec, RequestPolicy, RowId};
 pub(super) use crate::command::row::{
-    Count, Finder, Flags, KeyFlags, Known, Local, ReplyPolicy, Row, Script, Split, Transaction,
+    Count, Finder, Flags, KeyFlags, Known, Local, PubSub, ReplyPolicy, Row, Script, Split, Topic, Transaction,
 };
 
 macro_rules! words {
@@ -20,12 +20,10 @@ words!(Flags: WRITE READONLY DENYOOM ADMIN PUBSUB NOSCRIPT BLOCKING LOADING STAL
 words!(KeyFlags: RO RW OW RM);
 
 // Not there yet.
-pub(super) const PUB_SUB: &str =
-    "publishing and subscribing need connections of their own; use a node directly";
 pub(super) const CONNECTION_STATE: &str =
     "it is about the state of one connection, and connections are shared";
 pub(super) const WAITING: &str =
-    "it counts the replicas of one connection's writes, and connections are shared";
+    "nodes tell what is on disk only to the connection that wrote, and connections are shared; use WAIT";
 pub(super) const MONITOR: &str = "it turns a connection into a stream; use it on a node directly";
 
 // Never forwarded.
@@ -166,6 +164,11 @@ impl Row {
 
     pub(super) const fn local(mut self, local: Local) -> Row {
         self.handling = Handling::Local(local);
+        self
+    }
+
+    pub(super) const fn pubsub(mut self, does: PubSub) -> Row {
+        self.handling = Handling::PubSub(does);
         self
     }
 

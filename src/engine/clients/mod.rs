@@ -4,6 +4,7 @@ pub(crate) mod pinned;
 pub(crate) mod replies;
 mod roads;
 mod silence;
+pub(crate) mod subscriber;
 mod writes;
 
 use core::net::SocketAddr;
@@ -17,6 +18,7 @@ use pinned::{Blocked, Transaction};
 use replies::Replies;
 pub(crate) use roads::Roads;
 pub(crate) use silence::Mode;
+use subscriber::Subscriber;
 pub(crate) use writes::Writes;
 
 /// A client that has this much output unread is not parsed and not read until half of it has gone.
@@ -91,6 +93,8 @@ pub(crate) struct Client {
     pub(crate) route: Route,
     pub(crate) reads: ReadPolicy,
     pub(crate) authenticated: bool,
+    /// It has subscriptions.
+    pub(crate) subscribed: bool,
     /// It said MULTI: its requests are queued.
     pub(crate) in_multi: bool,
     /// It watches keys: what it asks of their shard goes by an upstream of its own.
@@ -137,6 +141,7 @@ pub(crate) struct Session {
     pub(crate) resent_since: Option<Time>,
     /// It is being closed for what it sent.
     pub(crate) protocol_error: bool,
+    pub(crate) subscriber: Option<Box<Subscriber>>,
     /// MULTI or WATCH was said.
     pub(crate) transaction: Option<Box<Transaction>>,
     /// A command of it blocks, or is about to.
@@ -159,6 +164,7 @@ impl Session {
             user: None,
             resent_since: None,
             protocol_error: false,
+            subscriber: None,
             transaction: None,
             blocked: None,
         }

@@ -3,7 +3,7 @@
 //! for the upstreams that it takes in `road/pin`.
 
 use crate::base::{ShardId, Time, UpstreamId};
-use crate::command::{Local, RowId};
+use crate::command::{Local, RowId, Topic};
 use crate::engine::clients::replies::Seq;
 use crate::engine::road::Page;
 
@@ -44,6 +44,8 @@ pub(crate) enum OwnKind {
     Answer(Local, Vec<u8>),
     /// Executed by the node within the block; if it succeeds it is the client's database from then on.
     Select(u32),
+    /// Published by the node within the block; whom it has reached is put right.
+    Published { topic: Topic, channel: Vec<u8>, shard: ShardId },
     /// Executed by the node: a page of a scan, for which Ketch gives out its own cursor.
     Page(Page),
 }
@@ -53,6 +55,8 @@ pub(crate) struct Watch {
     pub(crate) shard: ShardId,
     /// There, or on its way.
     pub(crate) upstream: Option<UpstreamId>,
+    /// How many keys were named, each as often as it was.
+    pub(crate) keys: usize,
     /// A WATCH was put on the upstream.
     pub(crate) sent: bool,
     /// The upstream was lost with what it watched: EXEC will do nothing, as if a key had changed.

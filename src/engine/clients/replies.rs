@@ -65,6 +65,15 @@ impl Replies {
         if silent { &[] } else { reply }
     }
 
+    /// The reply of a place is told also to a client that wants no replies, as Redis does it with what it
+    /// pushes.
+    pub(crate) fn is_pushed(&mut self, seq: Seq) {
+        if let Some(silence) = &mut self.silence {
+            silence.take(seq);
+            self.forget_silence();
+        }
+    }
+
     fn forget_silence(&mut self) {
         if self.silence.as_ref().is_some_and(|silence| silence.is_over()) {
             self.silence = None;

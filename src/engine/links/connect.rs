@@ -88,7 +88,7 @@ impl Engine {
         let room = match lane {
             Lane::Shared if needed => limit + RESERVED,
             Lane::Shared | Lane::Slow | Lane::Bulk => limit,
-            Lane::Pinned | Lane::Asker => usize::MAX,
+            Lane::Pinned | Lane::Asker | Lane::Subscriber => usize::MAX,
         };
         if lane == Lane::Shared && !needed && self.lends(pool, node, profile) {
             return None;
@@ -126,7 +126,7 @@ impl Engine {
         let idle = link.ready.iter_mut().find_map(|ready| match lane {
             Lane::Shared => ready.bulk.pop().or_else(|| ready.slow.take_if(|id| idle_slow(id))),
             Lane::Bulk => ready.spare.pop().or_else(|| ready.bulk.pop()),
-            Lane::Slow | Lane::Pinned | Lane::Asker => None,
+            Lane::Slow | Lane::Pinned | Lane::Asker | Lane::Subscriber => None,
         });
         match idle {
             Some(id) => self.lose(id, CloseReason::Spare),
@@ -210,6 +210,9 @@ impl Engine {
         self.release(pool, shard);
         if snapshot.node(node).is_some_and(|n| Self::wanted(&self.topology, &snapshot, n)) {
             self.connect_asked(pool, node);
+        }
+        if upstream.lane == Lane::Subscriber {
+            self.feed_ended(id, pool, shard);
         }
     }
 

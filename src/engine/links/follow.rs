@@ -25,6 +25,7 @@ impl Engine {
             for shard in &pool.shards {
                 self.ask_believed(pool, shard.id);
                 self.connect_shard(pool, shard.id);
+                self.follow_feed(pool.id, shard.id);
                 self.reroute(pool.id, shard.id);
                 self.release(pool.id, shard.id);
             }

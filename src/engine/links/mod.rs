@@ -21,6 +21,7 @@ use std::sync::Arc;
 use super::counters::{Counters, NodeCounters};
 use super::profile::{Profile, ProfileId};
 use super::road::Tag;
+use super::road::pubsub::Subscriptions;
 use super::scripts::Used;
 use super::upstreams::Lane;
 use crate::base::{NodeId, ShardId, Time, UpstreamId};
@@ -50,6 +51,7 @@ pub(crate) struct PoolState {
     pub(crate) links: BTreeMap<NodeId, Link>,
     pub(crate) counters: Counters,
     pub(crate) limits: RequestLimits,
+    pub(crate) subscriptions: Subscriptions,
     /// Pins that this worker's clients have, or wait for.
     pub(crate) pins: usize,
     pub(crate) scripts: Used,
@@ -112,6 +114,7 @@ impl PoolState {
                 max_inline: limits.max_inline.as_usize(),
                 max_bulk: limits.max_request.as_usize(),
             },
+            subscriptions: Subscriptions::new(pool),
         }
     }
 }

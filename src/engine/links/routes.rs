@@ -36,6 +36,7 @@ impl Engine {
             routes.primary = primary;
             routes.replicas = replicas;
         }
+        self.subscribe_first(pool, shard);
     }
 
     /// Nothing new is put on this upstream.
@@ -90,6 +91,7 @@ impl Engine {
             }
             Lane::Slow => return self.lose(id, CloseReason::Spare),
             Lane::Bulk | Lane::Pinned | Lane::Asker => &mut ready.bulk,
+            Lane::Subscriber => return,
         };
         if spare.len() < SPARE {
             spare.push(id);

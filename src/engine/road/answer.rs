@@ -145,6 +145,11 @@ impl Engine {
         (client.session.no_evict, client.session.no_touch) = (false, false);
         client.replies.set_mode(Mode::On);
         client.authenticated = pool.config.users.is_empty();
+        let subscriber = client.session.subscriber.take();
+        client.subscribed = false;
+        if let Some(subscriber) = subscriber {
+            self.end_subscriptions(id, pool.id, &subscriber);
+        }
         self.forget_transaction(id);
         self.set_profile(id, Profile::of(&pool.config));
     }

@@ -36,6 +36,9 @@ impl Engine {
             // An unfinished request: nothing else could ever be said on that connection.
             self.lose(upstream, CloseReason::Abandoned);
         }
+        if let Some(subscriber) = client.session.subscriber.take() {
+            self.end_subscriptions(id, pool, &subscriber);
+        }
         self.drop_large_replies(id);
         self.drop_pins(pool, &mut client.session);
     }

@@ -20,6 +20,9 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         let before = core::mem::replace(&mut upstream.last_byte, self.now);
         upstream.counters.received.add(bytes.len() as u64);
+        if upstream.lane == Lane::Subscriber {
+            return self.take_messages(id, bytes);
+        }
         let mut slow = self.waited(id, before);
         let mut at = 0;
         while at < bytes.len() {
@@ -57,7 +60,7 @@ impl Engine {
     }
 
     /// A whole reply belongs to the oldest entry.
-    fn matched(&mut self, id: UpstreamId, reply: &[u8]) {
+    pub(super) fn matched(&mut self, id: UpstreamId, reply: &[u8]) {
         let telling = matches!(reply.first(), Some(b'-' | b'!'));
         self.note_process(id);
         if (telling && self.judge_answer(id, reply)) || (!self.hold.is_empty() && self.rewinds(id, reply)) {
@@ -217,6 +220,12 @@ impl Engine {
         let mut reply = core::mem::take(&mut self.scratch);
         reply.clear();
         gather.join(&mut reply);
+        if let Some(question) = gather.question().filter(|_| reply.is_empty())
+            && let Some(pool) = self.clients.get(client).map(|c| c.pool)
+        {
+            self.join_subscribers(gather_id, pool, question, &mut reply);
+        }
+        let Some(gather) = self.gathers.get(gather_id) else { return };
         if let Some(c) = self.clients.get_mut(client) {
             c.gathered -= gather.bytes();
         }
@@ -231,7 +240,7 @@ impl Engine {
     }
 
     /// After a batch of replies: wake who waited for room, and reuse an upstream that owes nothing.
-    fn drained(&mut self, id: UpstreamId) {
+    pub(super) fn drained(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         if !upstream.waiting.is_empty() {
             let limit = self.topology.pool(upstream.pool).config.limits.upstream_buffer.as_usize();

@@ -105,6 +105,10 @@ pub(crate) enum ErrorReply<'a> {
         busy: usize,
         of: usize,
     },
+    Subscribed {
+        command: &'a str,
+    },
+    TooManySubscriptions,
     NoSuchClient,
 }
 
@@ -128,6 +132,8 @@ impl ErrorReply<'_> {
             ErrorReply::Later { .. } => "not_built_yet",
             ErrorReply::Refused { .. } => "refused",
             ErrorReply::Keys { .. } => "keys",
+            ErrorReply::Subscribed { .. } => "subscribed",
+            ErrorReply::TooManySubscriptions => "max_subscriptions",
             ErrorReply::Transaction { text } if text.starts_with("EXECABORT") => "EXECABORT",
             ErrorReply::Transaction { .. }
             | ErrorReply::AskedInBlock { .. }
@@ -229,6 +235,15 @@ impl Display for ErrorReply<'_> {
             }
             ErrorReply::Refused { command, why } => write!(f, "ERR '{command}' is never forwarded: {why}"),
             ErrorReply::Keys { text } => f.write_str(text),
+            ErrorReply::Subscribed { command } => write!(
+                f,
+                "ERR Can't execute '{command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+                 allowed in this context"
+            ),
+            ErrorReply::TooManySubscriptions => f.write_str(
+                "ERR max subscriptions of one client reached (64MiB of names): subscribe to patterns, or use more \
+                 connections",
+            ),
             ErrorReply::Transaction { text } => f.write_str(text),
             ErrorReply::WholePoolInBlock { command, pool } => write!(
                 f,

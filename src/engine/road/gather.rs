@@ -3,6 +3,7 @@
 //! A gather keeps the part replies in one arena and lives in a slab whose entries are used again: a
 //! split of a few keys allocates nothing once the worker is warm.
 
+use super::pubsub::Question;
 use super::scan::{Page, Tag};
 use crate::base::ClientId;
 use crate::command::{self, ReplyPolicy};
@@ -31,6 +32,8 @@ pub(crate) enum Join {
     /// As many sizes as shards, then as many keys: the key of one shard, each as likely as its size. With
     /// the number that decides.
     OneKey(u32),
+    /// About subscribers: put together where they are counted.
+    Subscribers(Question),
     /// The one reply, among whose elements Ketch's own answers have yet to be put (EXEC).
     Block,
 }
@@ -60,6 +63,8 @@ struct Memory {
     arena: Vec<u8>,
     /// For `Join::Elements`: the part that each key went to, in the order of the keys.
     order: Vec<u16>,
+    /// The channel that a message was published to.
+    subject: Vec<u8>,
 }
 
 /// Gathers whose memory is kept for the next ones.
@@ -123,6 +128,8 @@ impl Memory {
     fn clear(&mut self) {
         self.parts.clear();
         self.order.clear();
+        self.subject.clear();
+        self.subject.shrink_to(KEPT_ARENA);
         self.arena.clear();
         self.arena.shrink_to(KEPT_ARENA);
     }
@@ -137,6 +144,24 @@ impl Gather {
     /// For `Join::Elements`: the next key went to `part`.
     pub(crate) fn key_of(&mut self, part: u16) {
         self.memory.order.push(part);
+    }
+
+    /// What the request is about, where the reply does not tell.
+    pub(crate) fn about(&mut self, subject: &[u8]) {
+        self.memory.subject.extend_from_slice(subject);
+    }
+
+    pub(crate) fn subject(&self) -> &[u8] {
+        &self.memory.subject
+    }
+
+    pub(crate) fn order(&self) -> &[u16] {
+        &self.memory.order
+    }
+
+    /// Who puts the parts together, if it is not this file.
+    pub(crate) fn question(&self) -> Option<Question> {
+        if let Join::Subscribers(question) = self.join { Some(question) } else { None }
     }
 
     /// The next part's reply comes from this process.
@@ -165,7 +190,7 @@ impl Gather {
         self.missing == 0
     }
 
-    fn replies(&self) -> impl Iterator<Item = &[u8]> + Clone {
+    pub(crate) fn replies(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.memory
             .parts
             .iter()
@@ -198,6 +223,8 @@ impl Gather {
                 }
             }
             Join::Elements => self.elements(out),
+            // Only its errors are told here.
+            Join::Subscribers(_) => {}
         }
     }
 

@@ -195,6 +195,7 @@ impl Engine {
             c.replies.advance(&mut c.output, &mut self.buffers);
         }
         self.given(client);
+        self.give_delayed(client);
         if cleared {
             self.road_cleared(client, pool, shard);
         }

@@ -18,6 +18,7 @@ mod learn;
 mod local;
 mod offsets;
 mod pin;
+pub(crate) mod pubsub;
 mod release;
 mod scan;
 mod script;
@@ -200,6 +201,7 @@ impl Engine {
     fn request(&mut self, id: ClientId, request: &[u8]) -> Flow {
         let Some(client) = self.clients.get(id) else { return Flow::Taken };
         let (pool, authenticated, in_multi) = (client.pool, client.authenticated, client.in_multi);
+        let subscribed = client.subscribed;
         let found = match command::find(request, &self.args) {
             Found::Unknown => self.find_learned(id, request),
             found => found,
@@ -228,7 +230,7 @@ impl Engine {
         }
         if !row.arity_fits(self.args.len()) {
             return match row.handling {
-                Handling::Transaction(Transaction::Exec) if in_multi => self.exec_arity(id),
+                Handling::Transaction(Transaction::Exec) => self.exec_arity(id),
                 _ => self.refuse(id, ErrorReply::Arity { command: row.name }),
             };
         }
@@ -236,6 +238,9 @@ impl Engine {
             && !self.may_not_write(id, row)
         {
             self.note_script(pool, script, request);
+        }
+        if subscribed && let Some(flow) = self.while_subscribed(id, row, request) {
+            return flow;
         }
         let flow = match row.handling {
             _ if in_multi => self.queue(id, pool, row, request),
@@ -246,6 +251,7 @@ impl Engine {
             Handling::Wait => self.wait(id, pool, request),
             Handling::RandomKey => self.random_key(id, pool, row, request),
             Handling::Local(local) => self.answer(id, local, request),
+            Handling::PubSub(does) => self.pubsub(id, pool, row, does, request),
             Handling::Transaction(verb) => self.transaction(id, pool, row, verb, request),
             Handling::Later(why) => self.refuse(id, ErrorReply::Later { command: row.name, why }),
             Handling::Refused(why) => self.refuse(id, ErrorReply::Refused { command: row.name, why }),
@@ -417,6 +423,7 @@ impl Engine {
                     // A replica may say that it is a master long before, or without, being believed.
                     && (is_read || (u.may_write() && gate == Gate::Open && believed.primary == Some(u.node)))
             });
+            let fits = fits && (is_read || !self.subscribes_first(pool, shard));
             return if fits { Ok(road) } else { Err(Why::RoadBusy) };
         }
         let routes = self.pools[usize::from(pool.0)].routes(profile, shard);
@@ -436,6 +443,7 @@ impl Engine {
         };
         match (gate, upstream) {
             (Gate::Held { reason, .. }, _) if !is_read => Err(Why::Shard(reason)),
+            _ if !is_read && self.subscribes_first(pool, shard) => Err(Why::Connecting),
             (_, Some(id)) if is_read || self.upstreams.get(id).is_some_and(|u| u.may_write()) => Ok(id),
             (Gate::Held { reason, .. }, None) => Err(Why::Shard(reason)),
             _ if believed.primary.is_none() => Err(Why::Shard(HoldReason::NoPrimary)),
@@ -468,6 +476,9 @@ impl Engine {
             streamed: false,
         };
         upstream.queue(request, expected, self.now, &mut self.buffers);
+        if row.runs_script() {
+            upstream.note_script();
+        }
         if !upstream.dirty {
             upstream.dirty = true;
             self.dirty.push_back(Party::Upstream(id));

@@ -72,6 +72,9 @@ impl Engine {
             return Err(Why::Shard(reason));
         }
         let Some(node) = believed.primary else { return Err(Why::Shard(HoldReason::NoPrimary)) };
+        if self.subscribes_first(pool, shard) {
+            return Err(Why::Connecting);
+        }
         if let Some(own) = own
             && let Some(upstream) = self.upstreams.get(own)
         {
@@ -173,7 +176,9 @@ impl Engine {
 
     /// A pinned upstream owes nothing: it goes to stock unless a client has it.
     pub(in crate::engine) fn pin_idle(&mut self, id: UpstreamId) {
-        if self.upstreams.get(id).is_some_and(|u| u.lane == Lane::Asker && u.is_ready()) {
+        if let Some(asker) = self.upstreams.get_mut(id).filter(|u| u.lane == Lane::Asker && u.is_ready()) {
+            // It has asked all; what it asked for is answered on other connections.
+            asker.pin = Pin::Cleaning;
             return self.lose(id, CloseReason::Spare);
         }
         let Some(upstream) = self.upstreams.get_mut(id).filter(|u| u.pin == Pin::Cleaning) else { return };
@@ -231,7 +236,7 @@ impl Engine {
             Pin::Watch(client) => self.watch_lost(client),
             Pin::Block(client) => self.blocking_lost(client, upstream, fate),
         }
-        if upstream.lane == Lane::Asker {
+        if upstream.lane == Lane::Asker && upstream.pin == Pin::Nobody {
             self.asker_lost(upstream.pool, upstream.node);
         }
     }

@@ -19,7 +19,7 @@ use crate::engine::action::CloseReason;
 use crate::engine::clients::{Pause, Stream, StreamTo};
 use crate::engine::profile::ProfileId;
 use crate::engine::upstreams::{Expected, Lane, Owner};
-use crate::resp::{ProtocolError, RequestScanner, TailScan};
+use crate::resp::{Protocol, ProtocolError, RequestScanner, TailScan};
 
 /// Above this an upstream that a request is streamed to gets no more until half of it was written.
 const STREAM_MARK: usize = 256 * 1024;
@@ -34,6 +34,7 @@ impl Engine {
         let (pool, route, authenticated) = (client.pool, client.route, client.authenticated);
         let Found::Row(row) = command::find(bytes, &self.args) else { return false };
         let streams = authenticated
+            && (!client.subscribed || client.profile.protocol == Protocol::Resp3)
             && !client.in_multi
             && row.handling == Handling::Forward
             && row.arity_fits(pending.args)
@@ -140,7 +141,8 @@ impl Engine {
         profile: ProfileId,
     ) -> Option<UpstreamId> {
         let snapshot = Arc::clone(self.topology.pool(pool));
-        if !snapshot.shard(shard).writable() && !command::row(row).is_read() {
+        let writable = snapshot.shard(shard).writable() && !self.subscribes_first(pool, shard);
+        if !writable && !command::row(row).is_read() {
             return None;
         }
         let node = snapshot.primary(shard)?.id;

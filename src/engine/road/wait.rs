@@ -13,7 +13,8 @@
 //! clients of a worker that wait for the same shard. Where the primary has changed since the client wrote, the
 //! offset is of another history and can't be looked for: that is an error, never a number.
 //!
-//! Deliberately absent: WAITAOF, for no node tells how far its append-only file is on disk.
+//! Deliberately absent: WAITAOF. No node tells how far its append-only file is on disk, but to the connection
+//! that wrote.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -303,6 +304,21 @@ impl Engine {
         let snapshot = Arc::clone(self.topology.pool(waiter.pool));
         let (pool, shard) = (snapshot.config.name.as_str(), &*snapshot.shard(shard).name);
         self.fail_owner(HeldOwner::Client { client, seq: waiter.seq }, ErrorReply::WaitLost { pool, shard });
+    }
+
+    /// CLIENT UNBLOCK: the answer is this error, or the count as it is. False where the client does not wait.
+    pub(super) fn unblock_wait(&mut self, client: ClientId, error: Option<&[u8]>) -> bool {
+        let Some(waiter) = self.take_waiter(client) else { return false };
+        match error {
+            Some(error) => self.give(client, waiter.seq, error),
+            None => {
+                let mut reply = Vec::new();
+                resp::integer(&mut reply, waiter.count() as i64);
+                self.give(client, waiter.seq, &reply);
+            }
+        }
+        self.waits.tidy();
+        true
     }
 
     fn take_waiter(&mut self, client: ClientId) -> Option<Waiter> {

@@ -41,6 +41,12 @@ pub(crate) enum Step {
     Role,
     /// PING, while a script does not end on another upstream: a node that is busy with it says so.
     Alive,
+    /// One name more or less on a subscriber upstream.
+    Subscription,
+    /// Behind all that a subscriber upstream was asked when it was ready.
+    CaughtUp,
+    /// Nothing was heard on a subscriber upstream for a while.
+    Ping,
     /// INFO replication, with the number of the question: how far the node is.
     Offset(u32),
     /// CLIENT ID, of a pinned upstream: by it the node can be asked to unblock it.

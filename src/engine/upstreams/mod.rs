@@ -16,7 +16,6 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::base::{ClientId, NodeId, PoolId, ShardId, Time};
-use crate::command::{self, Row};
 use crate::engine::buffers::BufferPool;
 use crate::engine::counters::UpstreamCounters;
 use crate::engine::profile::{Profile, ProfileId};
@@ -41,10 +40,13 @@ pub(crate) enum Lane {
     Pinned,
     /// Asks a deposed node to unblock what blocks there, and nothing else.
     Asker,
+    /// All subscriptions of a worker's clients at its shard.
+    Subscriber,
 }
 
 impl Lane {
-    /// Whether `max_upstreams` counts it. Pinned ones have a bound of their own, `max_pinned`.
+    /// Whether `max_upstreams` counts it. Pinned ones have a bound of their own, `max_pinned`; of subscribers
+    /// there is one a worker and node.
     pub(crate) fn is_counted(self) -> bool {
         matches!(self, Lane::Shared | Lane::Slow | Lane::Bulk)
     }
@@ -54,6 +56,8 @@ impl Lane {
 pub(crate) struct Busy {
     /// How it put it.
     pub(crate) words: Box<[u8]>,
+    /// When it said so last.
+    pub(crate) heard: Time,
     /// It did so in the greeting at hand, which is not to be trusted as a whole.
     pub(crate) again: bool,
 }
@@ -142,6 +146,8 @@ pub(crate) struct Upstream {
     pub(crate) uploading: bool,
     /// The client that streams to it and waits for room.
     pub(crate) feeder: Option<ClientId>,
+    /// The number in `waits` of the script or function that was queued last; 0 = none.
+    last_script: u64,
     /// Scripts that were loaded on it.
     pub(crate) scripts: Loaded,
     pub(crate) dirty: bool,
@@ -189,6 +195,7 @@ impl Upstream {
             ask_role_at: None,
             uploading: false,
             feeder: None,
+            last_script: 0,
             scripts: Loaded::default(),
             dirty: false,
             reading: true,
@@ -221,20 +228,22 @@ impl Upstream {
         matches!(self.lane, Lane::Shared | Lane::Slow)
     }
 
-    /// Whether the oldest request may take long.
+    /// Whether what it owes may take long.
     pub(crate) fn is_patient(&self) -> bool {
-        self.lane == Lane::Slow || self.front_row().is_some_and(Row::is_slow)
+        self.lane == Lane::Slow || self.owes_script()
     }
 
-    /// The oldest request is a script or function: what is behind is not even read before it ends.
+    /// A script or function has been queued here, and not been answered. It need not be the oldest request: a
+    /// node that runs one gives none of the replies that it has for that connection before it ends.
     #[inline]
-    pub(crate) fn runs_script(&self) -> bool {
-        self.front_row().is_some_and(Row::runs_script)
+    pub(crate) fn owes_script(&self) -> bool {
+        self.waits.owes(self.last_script)
     }
 
-    fn front_row(&self) -> Option<&'static Row> {
-        let front = self.expected.front()?;
-        (!matches!(front.owner, Owner::Own(_))).then(|| command::row(front.row))
+    /// What was queued last is a script or function.
+    #[inline]
+    pub(crate) fn note_script(&mut self) {
+        self.last_script = self.waits.last();
     }
 
     /// ROLE has been asked and not been answered.

@@ -48,6 +48,18 @@ impl Waits {
         }
     }
 
+    /// The number of the request that was queued last; from 1.
+    #[inline]
+    pub(crate) fn last(&self) -> u64 {
+        self.pushed
+    }
+
+    /// The request of that number waits.
+    #[inline]
+    pub(crate) fn owes(&self, number: u64) -> bool {
+        number > self.popped
+    }
+
     /// Requests that wait.
     pub(crate) fn len(&self) -> usize {
         (self.pushed - self.popped) as usize

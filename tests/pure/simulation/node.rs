@@ -53,6 +53,8 @@ pub(crate) enum Mood {
     Silent,
     /// Answers LOADING to all but its own.
     Loading,
+    /// A script of somebody's runs: answers BUSY to nearly all.
+    Busy,
     /// Refuses connections.
     Down,
     /// Refuses AUTH and SELECT.
@@ -66,6 +68,10 @@ pub(crate) struct Node {
     pub(crate) data: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Of its hash table, and its run id: another one after a restart.
     pub(crate) seed: u64,
+    /// How much it has written, or has been told by its primary.
+    pub(crate) offset: u64,
+    /// The id of what offsets count.
+    pub(crate) history: u64,
     /// Bodies of scripts by their digests.
     pub(crate) scripts: BTreeMap<Vec<u8>, Vec<u8>>,
     /// How often each key was changed.
@@ -98,6 +104,8 @@ pub(crate) struct Done {
 
 pub(crate) const READONLY: &str = "READONLY You can't write against a read only replica.";
 const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
+pub(crate) const BUSY: &str =
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Node {
@@ -106,6 +114,14 @@ impl Node {
         let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
         let out = &mut done.reply;
         match name.as_str() {
+            "AUTH" | "HELLO" | "CLIENT" if self.mood == Mood::Busy => {
+                done = self.in_mood(Mood::Well, talk, request);
+            }
+            _ if self.mood == Mood::Busy => {
+                done.refused = true;
+                error(out, BUSY.as_bytes());
+            }
+            "PING" => simple(out, "PONG"),
             "ROLE" => {
                 done.role = Some(self.master);
                 self.role(out);
@@ -115,9 +131,7 @@ impl Node {
             "SELECT" => select(talk, &request[1], out),
             "HELLO" => hello(talk, &request[1], out),
             "CONFIG" => command(out, &["databases", &DATABASES.to_string()]),
-            "INFO" => {
-                verbatim(out, talk.protocol, format!("# Server\r\nrun_id:{:040x}\r\n", self.seed).as_bytes())
-            }
+            "INFO" => verbatim(out, talk.protocol, self.info().as_bytes()),
             "CLIENT" => error(out, b"ERR unknown subcommand 'NO-EVICT'. Try CLIENT HELP."),
             "SCRIPT" if self.mood != Mood::Loading => self.script(&request[1..], out),
             _ if self.mood == Mood::Loading => {
@@ -143,6 +157,23 @@ impl Node {
                 done.changed = self.data(*talk, &name, &request[1..], out);
             }
         }
+        done
+    }
+
+    /// All sections at once.
+    fn info(&self) -> String {
+        let (role, own) =
+            if self.master { ("master", "master_repl_offset") } else { ("slave", "slave_repl_offset") };
+        format!(
+            "# Server\r\nrun_id:{:040x}\r\n# Replication\r\nrole:{role}\r\nmaster_replid:{:040x}\r\n{own}:{}\r\n",
+            self.seed, self.history, self.offset
+        )
+    }
+
+    fn in_mood(&mut self, mood: Mood, talk: &mut Talk, request: &Request) -> Done {
+        let own = core::mem::replace(&mut self.mood, mood);
+        let done = self.execute(talk, request);
+        self.mood = own;
         done
     }
 
@@ -307,10 +338,25 @@ fn check_database(talk: Talk, request: &Request) {
 }
 
 pub(crate) fn is_write(name: &str) -> bool {
-    matches!(name, "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA" | "RPUSH" | "BLPOP")
+    matches!(
+        name,
+        "SET" | "MSET" | "DEL" | "APPEND" | "INCR" | "EVAL" | "EVALSHA" | "RPUSH" | "BLPOP" | "PUBLISH"
+    )
 }
 
 /// The engine's own questions.
 pub(crate) fn is_own(name: &str) -> bool {
-    matches!(name, "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "INFO" | "SCRIPT" | "UNWATCH" | "HELLO" | "CONFIG")
+    matches!(
+        name,
+        "ROLE"
+            | "AUTH"
+            | "SELECT"
+            | "CLIENT"
+            | "INFO"
+            | "SCRIPT"
+            | "UNWATCH"
+            | "HELLO"
+            | "CONFIG"
+            | "PING"
+    )
 }

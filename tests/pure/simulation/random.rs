@@ -223,7 +223,8 @@ fn fault(world: &mut World, weather: Weather) {
         }
         4 | 5 => {
             let node = world.chance.below(world.nodes.len());
-            let moods = [Mood::Well, Mood::Well, Mood::Silent, Mood::Loading, Mood::Down, Mood::Strict];
+            let moods =
+                [Mood::Well, Mood::Well, Mood::Silent, Mood::Loading, Mood::Busy, Mood::Down, Mood::Strict];
             let mood = moods[world.chance.below(moods.len())];
             set_mood(world, node, mood);
         }
@@ -270,7 +271,7 @@ fn set_mood(world: &mut World, node: usize, mood: Mood) {
 }
 
 /// Another node of the shard becomes its master and is believed.
-fn failover(world: &mut World, shard: usize, weather: Weather) {
+pub(crate) fn failover(world: &mut World, shard: usize, weather: Weather) {
     let Some(new) = some_replica(world, shard) else { return };
     let old = world.topology.pools[0].shards[shard].primary.unwrap();
     let two_masters = weather == Weather::Wild && world.chance.one_in(2);
@@ -404,9 +405,7 @@ fn check_lists(world: &World) {
     let lists = world.nodes.iter().filter(|node| node.master).flat_map(|node| &node.data);
     let left: Vec<u64> = lists
         .filter(|(key, _)| key.starts_with(b"q"))
-        .flat_map(|(_, list)| {
-            String::from_utf8_lossy(list).into_owned().split('>').map(str::to_owned).collect::<Vec<_>>()
-        })
+        .flat_map(|(_, list)| String::from_utf8_lossy(list).split('>').map(str::to_owned).collect::<Vec<_>>())
         .filter_map(|element| element.strip_prefix('<')?.parse().ok())
         .collect();
     let gone = |model: &&super::model::Model| {

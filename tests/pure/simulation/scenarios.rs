@@ -53,7 +53,7 @@ pub(crate) fn to_node(world: &World, node: usize) -> UpstreamId {
 }
 
 /// The first key of that prefix that lies on a shard.
-fn key_on(world: &World, prefix: &str, shard: usize) -> String {
+pub(super) fn key_on(world: &World, prefix: &str, shard: usize) -> String {
     let placement = &world.topology.pools[0].placement;
     (0..).map(|n| format!("{prefix}{n}")).find(|key| placement.shard(key.as_bytes(), || 0) == shard).unwrap()
 }

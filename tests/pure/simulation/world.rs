@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ketch::internals::base::{ClientId, Epoch, ListenerId, NodeId, Time, UpstreamId, WorkerId};
+use ketch::internals::base::{ClientId, Epoch, ListenerId, Time, UpstreamId, WorkerId};
 use ketch::internals::engine::{Action, CloseReason, Engine, Lost, Party, Setting};
 use ketch::internals::exchange::Letters;
 use ketch::internals::metrics::Registry;
-use ketch::internals::topology::{Pool, ProcessFacts, Role, Topology};
+use ketch::internals::topology::{Pool, ProcessFacts, Topology};
 
 use super::connection::Connection;
-use super::model::{Ask, Ledger, Model, Promises, big, ids};
-use super::node::{Mood, Node, Request, RequestReader, is_own, is_write};
+use super::model::{Ask, Ledger, Model, Promises, big};
+use super::node::{Mood, Node, Request, RequestReader, is_own};
 use super::setup::{self, Chance, Plan};
+use super::subscribers::Subscribed;
 
 pub(crate) struct World {
     pub(crate) plan: Plan,
@@ -40,6 +41,8 @@ pub(crate) struct World {
     pub(crate) kernel: usize,
     /// Whether what is sent to nodes is looked at.
     pub(crate) watched: bool,
+    /// What was published, in the order in which nodes executed it: the node, the channel, the message.
+    pub(crate) published: Vec<(usize, Vec<u8>, Vec<u8>)>,
     /// Numbers connections, and what blocks on them.
     pub(crate) next_order: u64,
 }
@@ -70,6 +73,8 @@ pub(crate) struct ClientEnd {
     /// It closed its side once `sent` is empty.
     pub(crate) half_closed: bool,
     pub(crate) told_eof: bool,
+    /// What a client has read that has no model.
+    pub(crate) heard: Option<Vec<u8>>,
     /// A test looks at its bytes by itself.
     pub(crate) raw: bool,
 }
@@ -92,9 +97,10 @@ pub(crate) struct UpstreamEnd {
     read_total: u64,
     /// What ROLE answered last, as far as Ketch has read.
     pub(crate) role: Option<bool>,
+    pub(crate) subscribed: Subscribed,
     pub(crate) connection: Connection,
     /// What was given to the kernel since MULTI.
-    given_block: Option<Vec<Request>>,
+    pub(super) given_block: Option<Vec<Request>>,
 }
 
 impl UpstreamEnd {
@@ -106,6 +112,13 @@ impl UpstreamEnd {
     pub(crate) fn say(&mut self, bytes: &[u8]) {
         self.said.extend_from_slice(bytes);
         self.said_total += bytes.len() as u64;
+    }
+
+    /// Takes back what was said last, a line.
+    pub(crate) fn forget_last(&mut self) {
+        let line = self.said.iter().rposition(|b| *b == b':').expect("a number was said");
+        self.said_total -= (self.said.len() - line) as u64;
+        self.said.truncate(line);
     }
 
     /// The node answers; what ROLE says in it is remembered.
@@ -155,6 +168,7 @@ impl World {
             replicates: true,
             kernel: 64 * 1024,
             watched: true,
+            published: Vec::new(),
             next_order: 0,
             topology,
             plan,
@@ -213,6 +227,7 @@ impl World {
             stuck: false,
             half_closed: false,
             told_eof: false,
+            heard: None,
             raw: false,
         };
         self.sites[site].clients.insert(id, end);
@@ -251,6 +266,9 @@ impl World {
     pub(crate) fn client_reads(&mut self, site: usize, id: ClientId, n: usize) {
         let Some(end) = self.sites[site].clients.get_mut(&id) else { return };
         let piece: Vec<u8> = end.taken.drain(..n.min(end.taken.len())).collect();
+        if let Some(heard) = &mut end.heard {
+            return heard.extend_from_slice(&piece);
+        }
         if let Err(what) = end.model.receive(&piece, self.promises, &mut self.ledger) {
             panic!("{what}");
         }
@@ -280,7 +298,9 @@ impl World {
         }
         let piece: Vec<u8> = end.taken.drain(..n.min(end.taken.len())).collect();
         for request in end.heard.read(&piece) {
-            self.hear(site, id, &request);
+            if !self.pubsub(site, id, &request) {
+                self.hear(site, id, &request);
+            }
         }
     }
 
@@ -370,6 +390,7 @@ impl World {
                     said_total: 0,
                     read_total: 0,
                     role: None,
+                    subscribed: Subscribed::default(),
                     connection: Connection::new(self.next_order),
                     given_block: None,
                 };
@@ -381,7 +402,9 @@ impl World {
                     return self.closed.push((end.model.number, reason));
                 }
                 // What the kernel took still arrives.
-                if let Err(what) = end.model.receive(&end.taken, self.promises, &mut self.ledger) {
+                if end.heard.is_none()
+                    && let Err(what) = end.model.receive(&end.taken, self.promises, &mut self.ledger)
+                {
                     panic!("{what}");
                 }
                 self.closed.push((end.model.number, reason));
@@ -457,57 +480,6 @@ impl World {
             self.write(site, party);
         }
     }
-
-    /// A block is sent once its EXEC is: before, the node does nothing with it.
-    fn given(&mut self, site: usize, id: UpstreamId, node: usize, role: Option<bool>, request: Request) {
-        let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
-        let block = &mut self.sites[site].upstreams.get_mut(&id).expect("it is there").given_block;
-        match name.as_str() {
-            "MULTI" => *block = Some(Vec::new()),
-            "EXEC" => {
-                let block = block.take().expect("EXEC behind MULTI");
-                block.iter().for_each(|request| self.check_sent(site, node, role, request));
-            }
-            _ => match block {
-                Some(block) => block.push(request),
-                None => self.check_sent(site, node, role, &request),
-            },
-        }
-    }
-
-    /// What may be sent where.
-    fn check_sent(&mut self, site: usize, node: usize, role: Option<bool>, request: &Request) {
-        let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
-        if is_own(&name) {
-            return;
-        }
-        let pool = &self.sites[site].topology.pools[0];
-        let known = pool.node(NodeId(node as u32));
-        assert!(known.is_none_or(|n| n.role != Role::Deposed), "{name} was sent to a deposed node");
-        if !is_write(&name) {
-            return;
-        }
-        assert_eq!(role, Some(true), "{name} was sent where ROLE did not say master");
-        let primary = pool.shards[self.nodes[node].shard].primary;
-        assert!(known.is_none() || primary == Some(NodeId(node as u32)), "{name} was sent to a replica");
-        for id in ids(request) {
-            let record = self.ledger.entry(id).or_default();
-            record.sent += 1;
-            assert!(record.sent <= record.refused + 1, "write {id} was sent twice: {record:?}");
-        }
-    }
-}
-
-pub(crate) fn note_executed(ledger: &mut Ledger, request: &Request, done: &super::node::Done) {
-    for id in ids(request) {
-        let record = ledger.entry(id).or_default();
-        if done.refused {
-            record.refused += 1;
-        } else if !done.changed.is_empty() {
-            record.executed += 1;
-            assert!(record.executed <= 1, "write {id} was executed twice");
-        }
-    }
 }
 
 fn new_node(node: &ketch::internals::topology::Node, pool: &Pool) -> Node {
@@ -521,5 +493,15 @@ fn new_node(node: &ketch::internals::topology::Node, pool: &Pool) -> Node {
     }
     let master = pool.shards[shard].primary == Some(node.id);
     let seed = u64::from(node.id.0).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    Node { shard, master, mood: Mood::Well, data, seed, scripts: BTreeMap::new(), versions: BTreeMap::new() }
+    Node {
+        shard,
+        master,
+        mood: Mood::Well,
+        data,
+        seed,
+        offset: 0,
+        history: 0,
+        scripts: BTreeMap::new(),
+        versions: BTreeMap::new(),
+    }
 }

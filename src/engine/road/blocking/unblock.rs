@@ -29,7 +29,9 @@ impl Engine {
         let meant = |client: &Client| client.number == number && client.pool == pool;
         let found = self.clients.iter::<ClientId>().find(|(_, client)| meant(client));
         let Some((id, client)) = found else { return false };
-        let Some(blocked) = &client.session.blocked else { return false };
+        let Some(blocked) = &client.session.blocked else {
+            return self.unblock_wait(id, error.then_some(UNBLOCKED));
+        };
         if blocked.is_sent() {
             if let Some(blocked) = self.clients.get_mut(id).and_then(|c| c.session.blocked.as_mut()) {
                 blocked.unblock = Some(error);

@@ -14,6 +14,9 @@ use super::info::{counts, nodes};
 use super::refusal::Refusal;
 use super::{Answer, Args, Context, Effect, glob, integer, ok, simple};
 
+/// Sets a parameter to a number that is allowed.
+type Apply = fn(&Context<'_>, i64);
+
 /// A parameter, how its value is found, and what may be done with it.
 struct Parameter {
     name: &'static str,
@@ -24,7 +27,7 @@ struct Parameter {
 #[derive(Clone, Copy)]
 enum Set {
     /// A number from `least` to `most`, effective at once.
-    Number { least: i64, most: i64, apply: fn(&Context<'_>, i64) },
+    Number { least: i64, most: i64, apply: Apply },
     /// In the words that follow "it is ".
     Never(&'static str),
 }
@@ -60,7 +63,7 @@ const fn row(name: &'static str, set: Set, value: fn(&Context<'_>) -> String) ->
     Parameter { name, value, set }
 }
 
-const fn number(least: i64, most: i64, apply: fn(&Context<'_>, i64)) -> Set {
+const fn number(least: i64, most: i64, apply: Apply) -> Set {
     Set::Number { least, most, apply }
 }
 
@@ -151,7 +154,7 @@ pub(super) fn set<'a>(cx: &Context<'_>, args: Args<'a>, out: &mut Vec<u8>) -> An
         }
         wanted.push((row, pairs.get(place + 1)));
     }
-    let mut changes: Vec<(fn(&Context<'_>, i64), i64)> = Vec::new();
+    let mut changes: Vec<(Apply, i64)> = Vec::new();
     for (row, value) in wanted {
         match row.set {
             Set::Never(_) if (row.value)(cx).as_bytes() == value => {}

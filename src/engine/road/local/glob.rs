@@ -1,9 +1,20 @@
 //! Patterns as Redis matches them (`stringmatchlen` in its util.c): `*`, `?`, `[abc]`, `[^a-c]`, and a
-//! backslash before what is meant literally. Upper and lower case are the same here.
+//! backslash before what is meant literally. Channels mean upper and lower case, names of parameters and
+//! commands do not.
 
-/// Whether the whole `text` fits `pattern`. Takes at most (length of pattern × length of text) steps:
-/// only the last `*` is ever tried again.
+/// Whether the whole `text` fits `pattern`, upper or lower case.
 pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    matches_as(pattern, text, |byte| byte.to_ascii_lowercase())
+}
+
+/// Whether a channel fits a pattern that somebody is subscribed to.
+pub(in crate::engine::road) fn fits(pattern: &[u8], channel: &[u8]) -> bool {
+    matches_as(pattern, channel, |byte| byte)
+}
+
+/// Takes at most (length of pattern × length of text) steps: only the last `*` is ever tried again. Bytes
+/// are the same whose `fold` is.
+fn matches_as(pattern: &[u8], text: &[u8], fold: fn(u8) -> u8) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where the last `*` stands, and up to where it has swallowed.
     let mut star: Option<(usize, usize)> = None;
@@ -11,7 +22,7 @@ pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
         if pattern.get(p) == Some(&b'*') {
             star = Some((p, t));
             p += 1;
-        } else if let Some(next) = one(pattern, p, text[t]) {
+        } else if let Some(next) = one(pattern, p, fold(text[t]), fold) {
             p = next;
             t += 1;
         } else if let Some((at, swallowed)) = star {
@@ -31,44 +42,44 @@ pub(super) fn is_pattern(pattern: &[u8]) -> bool {
 }
 
 /// Matches one byte against what stands at `p`, which is no `*`: where the pattern goes on.
-fn one(pattern: &[u8], p: usize, byte: u8) -> Option<usize> {
+fn one(pattern: &[u8], p: usize, byte: u8, fold: fn(u8) -> u8) -> Option<usize> {
     match *pattern.get(p)? {
         b'?' => Some(p + 1),
-        b'[' => set(pattern, p + 1, byte),
-        b'\\' if p + 1 < pattern.len() => same(pattern[p + 1], byte).then_some(p + 2),
-        literal => same(literal, byte).then_some(p + 1),
+        b'[' => set(pattern, p + 1, byte, fold),
+        b'\\' if p + 1 < pattern.len() => (fold(pattern[p + 1]) == byte).then_some(p + 2),
+        literal => (fold(literal) == byte).then_some(p + 1),
     }
 }
 
 /// A set, from behind its bracket. One that never ends goes to the pattern's end, as in Redis.
-fn set(pattern: &[u8], mut p: usize, byte: u8) -> Option<usize> {
-    let byte = byte.to_ascii_lowercase();
+fn set(pattern: &[u8], mut p: usize, byte: u8, fold: fn(u8) -> u8) -> Option<usize> {
     let not = pattern.get(p) == Some(&b'^');
     p += usize::from(not);
     let mut found = false;
     while p < pattern.len() && pattern[p] != b']' {
         if pattern[p] == b'\\' && p + 1 < pattern.len() {
-            found |= same(pattern[p + 1], byte);
+            found |= fold(pattern[p + 1]) == byte;
             p += 2;
         } else if pattern.len() >= p + 3 && pattern[p + 1] == b'-' {
-            let ends = [pattern[p].to_ascii_lowercase(), pattern[p + 2].to_ascii_lowercase()];
+            let ends = [fold(pattern[p]), fold(pattern[p + 2])];
             found |= (ends[0].min(ends[1])..=ends[0].max(ends[1])).contains(&byte);
             p += 3;
         } else {
-            found |= same(pattern[p], byte);
+            found |= fold(pattern[p]) == byte;
             p += 1;
         }
     }
     (found != not).then_some((p + 1).min(pattern.len()))
 }
 
-fn same(a: u8, b: u8) -> bool {
-    a.eq_ignore_ascii_case(&b)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn channels_mean_upper_and_lower_case() {
+        assert!(fits(b"n[a-c]ws.*", b"nbws.x") && !fits(b"n[a-c]ws.*", b"nBws.x") && !fits(b"News", b"news"));
+    }
 
     #[test]
     fn patterns_match_as_in_redis() {

@@ -22,7 +22,7 @@ mod command_cmd;
 mod command_docs;
 mod config_cmd;
 mod describe;
-mod glob;
+pub(super) mod glob;
 mod hello;
 mod help;
 mod info;

@@ -214,6 +214,10 @@ impl Engine {
             let mine = own.next_if(|own| own.at == at).map(|own| own.what);
             match mine {
                 Some(OwnKind::Answer(local, request)) => self.answer_within(id, local, &request, out),
+                Some(OwnKind::Published { topic, channel, shard }) => {
+                    let Some(element) = elements.next() else { return };
+                    self.put_right(id, topic, &channel, shard, element, out);
+                }
                 Some(OwnKind::Page(page)) => {
                     let Some(element) = elements.next() else { return };
                     if element.starts_with(b"-") {

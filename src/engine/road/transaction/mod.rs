@@ -76,7 +76,7 @@ impl Engine {
         }
     }
 
-    /// EXEC with arguments ends the block, as in Redis.
+    /// EXEC with arguments ends whatever was begun, as in Redis.
     pub(super) fn exec_arity(&mut self, id: ClientId) -> Flow {
         self.forget_transaction(id);
         self.say_error(id, EXEC_ARITY)

@@ -2,7 +2,7 @@
 
 use super::QUEUED;
 use crate::base::{ClientId, PoolId, ShardId};
-use crate::command::{Flags, Handling, Local, Row};
+use crate::command::{Flags, Handling, Local, PubSub, Row, Topic};
 use crate::engine::Engine;
 use crate::engine::clients::Client;
 use crate::engine::clients::pinned::{Own, OwnKind};
@@ -43,6 +43,9 @@ impl Engine {
             Handling::Local(Local::Select) => self.queue_select(id, pool, request),
             Handling::Local(local) => self.queue_own(id, pool, OwnKind::Answer(local, request.to_vec())),
             Handling::Forward | Handling::Split(_) => self.queue_by_keys(id, pool, row, request),
+            Handling::PubSub(PubSub::Publish(topic)) => self.queue_publish(id, pool, topic, request),
+            // Their answers are no replies, or other clients' business.
+            Handling::PubSub(_) => self.refuse(id, ErrorReply::AskedInBlock { command: row.name }),
             Handling::Later(why) => self.refuse(id, ErrorReply::Later { command: row.name, why }),
             Handling::Refused(why) => self.refuse(id, ErrorReply::Refused { command: row.name, why }),
             Handling::Scan => self.queue_page(id, pool, row, request),
@@ -106,6 +109,23 @@ impl Engine {
         flow
     }
 
+    /// A message of a block goes out with it, so its channel has to lie on the block's shard.
+    fn queue_publish(&mut self, id: ClientId, pool: PoolId, topic: Topic, request: &[u8]) -> Flow {
+        let Some(channel) = self.args.get(1).map(|span| span.of(request).to_vec()) else {
+            return Flow::Taken;
+        };
+        let shard = self.shard_of_channel(pool, &channel);
+        let at = self.clients.get_mut(id).and_then(Client::block).map_or(0, |block| block.commands);
+        let flow = self.queue_for_node(id, pool, Some(shard), request);
+        if !self.topology.pool(pool).facts.subscribers.is_empty()
+            && let Some(block) = self.clients.get_mut(id).and_then(Client::block).filter(|b| b.commands > at)
+            && !block.dirty
+        {
+            block.own.push(Own { at, what: OwnKind::Published { topic, channel, shard } });
+        }
+        flow
+    }
+
     /// A command that the node executes; `shard` is where its keys are, if it has some. The first one with
     /// keys decides for the block.
     pub(super) fn queue_for_node(
@@ -140,6 +160,7 @@ impl Engine {
         let Some(block) = self.clients.get_mut(id).and_then(Client::block) else { return Flow::Taken };
         let kept = |own: &Own| match &own.what {
             OwnKind::Answer(_, request) => request.len(),
+            OwnKind::Published { channel, .. } => channel.len(),
             OwnKind::Select(_) | OwnKind::Page(_) => 0,
         };
         if block.own.len() >= MOST_OWN || block.own.iter().map(kept).sum::<usize>() > limit {

@@ -38,10 +38,14 @@ impl Engine {
                     return self.refuse(id, ErrorReply::MaxPinned { pool: &self.pool_name(pool), limit });
                 }
                 if let Some(client) = self.clients.get_mut(id) {
-                    client.begun().watch = Some(Watch { shard, upstream: None, sent: false, broken: false });
+                    client.begun().watch =
+                        Some(Watch { shard, upstream: None, keys: 0, sent: false, broken: false });
                     client.watching = true;
                 }
             }
+        }
+        if let Some(watch) = self.clients.get_mut(id).and_then(|client| client.begun().watch.as_mut()) {
+            watch.keys += self.args.len() - 1;
         }
         let Some(seq) = self.reserve(id) else { return Flow::Taken };
         let owner = HeldOwner::Client { client: id, seq };
@@ -145,6 +149,7 @@ impl Engine {
         let believed = self.topology.pool(pool).shard(shard);
         match (self.upstreams.get(own), believed.gate) {
             (_, Gate::Held { reason, .. }) if !is_read => Err(Why::Shard(reason)),
+            _ if !is_read && self.subscribes_first(pool, shard) => Err(Why::Connecting),
             (Some(u), _) if u.profile_id != profile => {
                 self.switch_own(own, profile);
                 Err(Why::Pinning)

@@ -92,7 +92,6 @@ fn a_script_that_runs_longer_than_dead_after_is_no_death() {
     let stage = stage(1, lines);
     let key = stage.keys_on(0, 1).remove(0);
     let mut first = run_for_ever(&stage, &key);
-    // A pipeline of one that asks for both: its road is the shared one.
     let mut mixed = stage.client();
     thread::sleep(Duration::from_millis(2500));
     expect_busy(&mixed.ask(&["INCR", &key]).unwrap());
@@ -113,9 +112,9 @@ fn a_script_behind_other_requests_of_its_client_keeps_nobody_else_waiting() {
     let mut first = stage.client();
     let get: Vec<u8> = crate::support::encode(&["GET", &key]);
     let eval = crate::support::encode(&["EVAL", ENDLESS, "1", &key]);
-    // In one piece: the script takes the road that the read before it took.
+    // In one piece: the script takes the road that the read before it took. A node keeps that reply back, too,
+    // while the script runs.
     first.send_raw(&[get, eval].concat()).unwrap();
-    assert_eq!(first.read().unwrap(), Value::Nil);
     wait_until_busy(&stage, &key);
     thread::sleep(Duration::from_millis(100));
     for client in &mut others {
@@ -123,6 +122,7 @@ fn a_script_behind_other_requests_of_its_client_keeps_nobody_else_waiting() {
         expect_busy(&client.ask(&["EVAL", ENDLESS, "1", &key]).unwrap());
     }
     kill(&stage);
+    assert_eq!(first.read().unwrap(), Value::Nil);
     expect_killed(&mut first);
     for client in others.iter_mut().chain([&mut first]) {
         assert_eq!(client.ask(&["SET", &key, "v"]).unwrap(), ok());
@@ -144,6 +144,9 @@ fn whoever_meets_a_busy_node_without_a_connection_to_it_hears_so_and_may_kill_th
     expect_busy(&client.ask(&["GET", &key]).unwrap());
     expect_busy(&client.ask(&["SET", &key, "v"]).unwrap());
     expect_busy(&stage.client().ask(&["BLPOP", &key, "0"]).unwrap());
+    let block = [vec!["MULTI"], vec!["SET", &key, "v"], vec!["EXEC"]];
+    let replies = client.pipeline(&block).unwrap();
+    expect_error(&replies[2], "EXECABORT Transaction discarded because of: BUSY Redis is busy");
     expect_busy(&stage.client().ask(&["EVAL", "return 1", "0"]).unwrap());
     assert_eq!(client.ask(&["SCRIPT", "KILL"]).unwrap(), ok());
     assert!(error(&direct.read().unwrap()).contains("Script killed by user"));

@@ -87,7 +87,9 @@ impl Engine {
         let needed = lane == Lane::Shared && !self.has_shared(pool, node, profile.protocol);
         let room = match lane {
             Lane::Shared if needed => limit + RESERVED,
-            Lane::Shared | Lane::Slow | Lane::Bulk => limit,
+            Lane::Shared | Lane::Bulk => limit,
+            // What may take long can go by the shared one; a stream can't.
+            Lane::Slow => limit.saturating_sub(1),
             Lane::Pinned | Lane::Asker | Lane::Subscriber => usize::MAX,
         };
         if lane == Lane::Shared && !needed && self.lends(pool, node, profile) {

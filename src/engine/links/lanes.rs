@@ -12,6 +12,11 @@
 //! other connection that it is busy, and takes SCRIPT KILL there. The road of a client comes first, whichever
 //! lane it is: while replies of a shard are owed, the next request takes the same upstream, so a pipeline that
 //! mixes scripts with other requests never waits for a change of lanes.
+//!
+//! What it costs whoever uses many short scripts was measured beside one upstream for all, one worker, a CPU time
+//! of Ketch in µs a request (before, after; median of three): EVALSHA alone at pipeline 1 6.3, 6.3; at pipeline 16
+//! 0.70, 0.70; GET and EVALSHA of different clients at pipeline 1 7.1, 6.2, at 16 0.60, 0.60; pipelines of 50 pairs of
+//! EVALSHA and GET 0.31, 0.37, within what two runs of the same program differ.
 
 use super::Ready;
 use crate::base::{ClientId, UpstreamId};

@@ -6,6 +6,7 @@
 use super::error_reply::ErrorReply;
 use super::{GatherId, HeldOwner};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
+use crate::command;
 use crate::engine::Engine;
 use crate::engine::action::{CloseReason, Party};
 use crate::engine::busy::is_busy;
@@ -290,7 +291,8 @@ impl Engine {
             return true;
         }
         if matches!(front.owner, Owner::Client { .. } | Owner::Part { .. }) {
-            if is_busy(reply) {
+            // In a script's own words it would prove nothing.
+            if is_busy(reply) && !command::row(front.row).runs_script() {
                 self.found_busy(id);
             }
             if reply.starts_with(b"-NOSCRIPT") && self.judge_unloaded(id, front, reply) {

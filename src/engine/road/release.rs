@@ -253,10 +253,17 @@ impl Engine {
             return self.pass_answer_on(number);
         }
         let Some(held) = self.unhold(number) else { return };
-        if matches!(held.owner, HeldOwner::Client { .. }) {
-            self.pools[usize::from(held.pool.0)].counters.error(words);
+        let mut reply = Vec::new();
+        if command::row(held.row).handling == Handling::Transaction(Transaction::Exec) {
+            reply.extend_from_slice(b"-EXECABORT Transaction discarded because of: ");
+            reply.extend_from_slice(words.strip_prefix(b"-").unwrap_or(words));
+        } else {
+            reply.extend_from_slice(words);
         }
-        self.answer_owner(held.owner, words);
+        if matches!(held.owner, HeldOwner::Client { .. }) {
+            self.pools[usize::from(held.pool.0)].counters.error(&reply);
+        }
+        self.answer_owner(held.owner, &reply);
     }
 
     /// Which upstream takes a held request that is the first of its client's. Some need one of their own.

@@ -348,15 +348,6 @@ pub(crate) fn is_write(name: &str) -> bool {
 pub(crate) fn is_own(name: &str) -> bool {
     matches!(
         name,
-        "ROLE"
-            | "AUTH"
-            | "SELECT"
-            | "CLIENT"
-            | "INFO"
-            | "SCRIPT"
-            | "UNWATCH"
-            | "HELLO"
-            | "CONFIG"
-            | "PING"
+        "ROLE" | "AUTH" | "SELECT" | "CLIENT" | "INFO" | "SCRIPT" | "UNWATCH" | "HELLO" | "CONFIG" | "PING"
     )
 }

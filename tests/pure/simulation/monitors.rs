@@ -78,6 +78,7 @@ fn lines_without_room_are_counted_and_the_monitor_is_told() {
     let long = format!("ECHO {}", "x".repeat(60_000));
     for _ in 0..100 {
         say(&mut world, b, &[&long]);
+        heard(&mut world, b);
     }
     world.sites[1].deaf = false;
     let mut text = String::new();

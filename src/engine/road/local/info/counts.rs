@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering;
 use std::collections::BTreeMap;
 
-use crate::command::{RowId, find_name};
+use crate::command::{RowId, find_name, rows};
 use crate::metrics::{Row, catalog};
 
 use super::{Lines, nodes};
@@ -118,11 +118,15 @@ fn totals(cx: &Context<'_>) -> BTreeMap<String, u64> {
 /// What is counted of each command, in Redis's order.
 const WHAT: [&str; 4] = ["calls", "usec", "rejected", "failed"];
 
-/// Each command that was called, and `WHAT` of it.
+/// Each command that was called, or refused when it was to be, and `WHAT` of it.
 fn commands<'a>(cx: &'a Context<'_>) -> impl Iterator<Item = (String, [u64; 4])> + 'a {
-    counted(cx, &catalog::COMMANDS_TOTAL).map(|(name, calls)| {
+    let waited = &cx.pool.facts.waited;
+    let mut calls: BTreeMap<String, u64> = counted(cx, &catalog::COMMANDS_TOTAL).collect();
+    for row in rows().iter().filter(|row| waited.rejected(Some(row.id())) > 0) {
+        calls.entry(row.name.to_owned()).or_default();
+    }
+    calls.into_iter().map(|(name, calls)| {
         let row: Option<RowId> = find_name(name.as_bytes()).map(|row| row.id());
-        let waited = &cx.pool.facts.waited;
         (name, [calls, waited.of(row).as_micros() as u64, waited.rejected(row), waited.failed(row)])
     })
 }

@@ -79,6 +79,7 @@ fn lines_without_room_are_counted_and_the_monitor_is_told() {
     for _ in 0..100 {
         say(&mut world, b, &[&long]);
         heard(&mut world, b);
+        world.turn(0, |world| world.write_on(0));
     }
     world.sites[1].deaf = false;
     let mut text = String::new();
@@ -86,6 +87,7 @@ fn lines_without_room_are_counted_and_the_monitor_is_told() {
         for _ in 0..10 {
             turn_all(world);
             text += &heard(world, a);
+            world.turn(1, |world| world.write_on(1));
         }
     };
     read(&mut world);

@@ -87,6 +87,8 @@ struct Node {
     health: &'static str,
     state: &'static str,
     serves_reads: bool,
+    /// A script keeps it busy.
+    busy: bool,
     last_answer_seconds: Option<f64>,
 }
 
@@ -176,6 +178,7 @@ fn node(node: &topology::Node, now: Time) -> Node {
         health: node.health.label(),
         state: node.state.label(),
         serves_reads: node.serves_reads,
+        busy: node.facts.busy(),
         last_answer_seconds: (answered != Time::ZERO).then(|| seconds(now.since(answered))),
     }
 }

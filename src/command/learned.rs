@@ -174,6 +174,7 @@ fn draft(name: &str, described: &Described, subcommands: usize, words: &mut Word
     let (request, reply) = policies(&described.tips);
     let row = Row {
         primary_only: false,
+        slow: false,
         name,
         arity: described.arity,
         flags,

@@ -20,6 +20,8 @@ pub struct Row {
     pub handling: Handling,
     /// A read that only the primary can serve: what it tells, or goes on from, is that node's own.
     pub(in crate::command) primary_only: bool,
+    /// It may take long by its nature: a script, a look at all keys, a sort, a union.
+    pub(in crate::command) slow: bool,
     /// Redis's command tips, as `COMMAND INFO` prints them; `request` and `reply` are read from them.
     pub tips: &'static [&'static str],
     /// Which servers have it.
@@ -60,6 +62,24 @@ impl Row {
     #[inline]
     pub fn any_node(&self) -> bool {
         self.is_read() && !self.primary_only
+    }
+
+    /// May take long: on the slow lane, where it keeps fewer waiting, with a time-out of its own.
+    #[inline]
+    pub fn is_slow(&self) -> bool {
+        self.slow
+    }
+
+    /// A script or function: a node that runs one for long answers others that it is busy.
+    #[inline]
+    pub fn runs_script(&self) -> bool {
+        self.slow && self.group == Group::Scripting
+    }
+
+    /// A node that is busy with a script does it all the same, and it is about no key.
+    #[inline]
+    pub fn serves_while_busy(&self) -> bool {
+        self.flags.contains(Flags::ALLOW_BUSY) && matches!(self.group, Group::Scripting)
     }
 
     /// The argument index of the key, where there is exactly one key at a fixed place and nothing

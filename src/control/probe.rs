@@ -231,13 +231,14 @@ impl Probe {
             return Err(AskError { failure, detail: format!("{ping:?}") });
         }
         self.facts.answered(self.told.now());
+        self.facts.is_busy(matches!(ping, Value::Error(text) if text.starts_with("BUSY ")));
         self.told.tell(Observation::NodeAnswered { pool, node }).await;
         Ok(())
     }
 }
 
 /// Errors by which a node says that it serves nobody, or not us. Any other (BUSY, MISCONF, NOPERM for
-/// the one command) is an answer of a node that lives.
+/// the one command) is an answer of a node that lives; so is ROLE's that says nothing of a role.
 fn refusal(ping: &Value) -> Option<NodeFailure> {
     let Value::Error(text) = ping else { return None };
     match text.split(' ').next() {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use super::clients::{Client, FLIGHT_MARK, OUTPUT_MARK};
-use super::upstreams::{Lane, Owner, Pin, State, Upstream};
+use super::upstreams::{Expected, Lane, Owner, Pin, State, Upstream};
 use crate::base::{ClientId, ShardId, UpstreamId};
+use crate::command;
 
 /// Bytes that one read of the driver, or one reply, may put on top of a mark.
 const SLACK: usize = 512 * 1024;
@@ -139,7 +140,8 @@ impl Engine {
         must(!upstream.uploading || streams == 1, || "uploads for nobody".into())?;
         let greeting = matches!(upstream.state, State::Connecting | State::Handshaking);
         let own = |owner: Owner| matches!(owner, Owner::Own(_));
-        must(!greeting || upstream.expected.iter().all(|e| own(e.owner)), || "requests before ROLE".into())?;
+        let early = |e: &Expected| own(e.owner) || command::row(e.row).serves_while_busy();
+        must(!greeting || upstream.expected.iter().all(early), || "requests before ROLE".into())?;
         must(upstream.reading || upstream.expected.front().is_some(), || "paused for nobody".into())?;
         must(self.upstreams.get(id).is_some(), || "not in its place".into())
     }

@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::Engine;
 use super::action::CloseReason;
 use super::clients::Client;
-use super::upstreams::{Lane, Pin, State, Step, Upstream};
+use super::upstreams::{Lane, Patience, Pin, State, Step, Upstream};
 use crate::base::{ClientId, Time, UpstreamId};
 use crate::topology::Pool;
 
@@ -66,15 +66,25 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         // What blocks has its client's own time.
         if !upstream.uploading && upstream.reading && !matches!(upstream.pin, Pin::Block(_)) {
-            let late = upstream.waits.judge(now - timeouts.request);
-            if !late.is_empty() {
+            let patient = upstream.is_patient();
+            let late = upstream.waits.judge(Patience::Request, now - timeouts.request);
+            let very_late = upstream.waits.judge(Patience::Slow, now - timeouts.slow);
+            // What stands behind a script is not even read by the node: it is as late as the script.
+            if !late.is_empty() && !patient {
                 self.note_unanswered(id);
+                self.judge_late(id, late, Patience::Request);
             }
-            self.judge_late(id, late);
+            self.judge_late(id, very_late, Patience::Slow);
+        }
+        if self.suspicious_at(id).is_some_and(|at| at <= now) {
+            self.ask_whether_busy(id);
         }
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         if upstream.ask_role_at.is_some_and(|at| at <= now) {
             upstream.ask_role_at = None;
+            if upstream.state == State::Handshaking {
+                return self.greet_again(id);
+            }
             self.ask(id, Step::Role, &["ROLE"]);
         }
     }
@@ -124,14 +134,26 @@ impl Engine {
             let handshake = (u.state == State::Handshaking).then(|| u.opened + config.timeouts.handshake);
             let stalled =
                 u.stalled.map(|since| since + config.limits.stall_limit.saturating_sub(u.stalled_for));
-            let late = (!u.uploading && u.reading && !matches!(u.pin, Pin::Block(_)))
-                .then(|| u.waits.oldest_unjudged().map(|at| at + config.timeouts.request))
-                .flatten();
+            let judged = !u.uploading && u.reading && !matches!(u.pin, Pin::Block(_));
+            let late = |by: Patience, after: Duration| {
+                u.waits.oldest_unjudged(by).filter(|_| judged).map(|at| at + after)
+            };
+            let very_late = late(Patience::Slow, config.timeouts.slow);
+            let late = late(Patience::Request, config.timeouts.request);
             let silent = if u.state == State::Connecting { None } else { self.silent_at(id) };
-            [handshake, stalled, late, silent, u.ask_role_at, self.abandoned_at(id)]
-                .into_iter()
-                .flatten()
-                .min()
+            [
+                handshake,
+                stalled,
+                late,
+                very_late,
+                silent,
+                u.ask_role_at,
+                self.abandoned_at(id),
+                self.suspicious_at(id),
+            ]
+            .into_iter()
+            .flatten()
+            .min()
         });
         let sweep = (!self.waiting_streams.is_empty()).then(|| self.streams_swept + STREAM_SWEEP);
         let idle = self.idle_sweep();

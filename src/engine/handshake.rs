@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::action::{Action, CloseReason};
+use super::busy::is_busy;
 use super::links::PRIMARY_RETRY;
 use super::profile::ProfileId;
 use super::road::Tag;
@@ -87,8 +88,12 @@ impl Engine {
     /// The answer to one of the engine's own questions.
     pub(super) fn own_answer(&mut self, id: UpstreamId, step: Step, reply: &[u8]) {
         let failed = reply.first() == Some(&b'-');
+        if is_busy(reply) && self.own_busy(id, step, reply) {
+            return;
+        }
         match step {
             Step::NoEvict | Step::Ping | Step::Subscription => {}
+            Step::Alive => self.note_alive(id),
             Step::CaughtUp => self.caught_up(id),
             Step::Databases => self.databases_told(id, reply),
             Step::Switch => self.switched(id, reply),
@@ -176,6 +181,11 @@ impl Engine {
         };
         let now = self.now;
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
+        if upstream.busy.take_if(|busy| busy.again).is_some() {
+            // It was busy a moment ago, and may not have done what it was asked then.
+            return self.greet_again(id);
+        }
+        upstream.busy = None;
         let (pool, node, shard) = (upstream.pool, upstream.node, upstream.shard);
         let primary = role == SeenRole::Primary;
         let first = upstream.state == State::Handshaking;
@@ -224,6 +234,8 @@ impl Engine {
         match lane {
             Lane::Shared if ready.shared.is_none() => ready.shared = Some(id),
             Lane::Shared => ready.spare.push(id),
+            Lane::Slow if ready.slow.is_none() => ready.slow = Some(id),
+            Lane::Slow => {}
             Lane::Bulk => {
                 ready.bulk.push(id);
                 self.wake_streams();

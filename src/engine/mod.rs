@@ -22,6 +22,7 @@
 
 mod action;
 mod buffers;
+mod busy;
 mod check;
 mod clients;
 mod counters;

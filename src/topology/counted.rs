@@ -9,36 +9,74 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::command::{RowId, rows};
 
-/// How long nodes let commands wait, by row; each worker adds to numbers of its own.
+/// How long nodes let commands wait and how often they failed, by row; each worker adds to numbers of its own.
 #[derive(Debug, Default)]
-pub struct Waited(Mutex<Vec<Arc<[AtomicU64]>>>);
+pub struct Waited(Mutex<Vec<Arc<[OfRow]>>>);
 
 /// A worker's own part.
 #[derive(Debug)]
-pub struct WaitedHere(Arc<[AtomicU64]>);
+pub struct WaitedHere(Arc<[OfRow]>);
+
+#[derive(Debug, Default)]
+struct OfRow {
+    nanos: AtomicU64,
+    failed: AtomicU64,
+    rejected: AtomicU64,
+}
 
 impl Waited {
     pub fn worker(&self) -> WaitedHere {
-        let here: Arc<[AtomicU64]> = (0..=rows().len()).map(|_| AtomicU64::new(0)).collect();
+        let here: Arc<[OfRow]> = (0..=rows().len()).map(|_| OfRow::default()).collect();
         lock(&self.0).push(Arc::clone(&here));
         WaitedHere(here)
     }
 
     /// Over all workers; `None`: all commands together that are in no table.
     pub fn of(&self, row: Option<RowId>) -> Duration {
+        Duration::from_nanos(self.sum(row, |of_row| &of_row.nanos))
+    }
+
+    /// Calls that an error was the answer to.
+    pub fn failed(&self, row: Option<RowId>) -> u64 {
+        self.sum(row, |of_row| &of_row.failed)
+    }
+
+    /// Requests that were refused before anything was done with them.
+    pub fn rejected(&self, row: Option<RowId>) -> u64 {
+        self.sum(row, |of_row| &of_row.rejected)
+    }
+
+    fn sum(&self, row: Option<RowId>, which: fn(&OfRow) -> &AtomicU64) -> u64 {
         let workers = lock(&self.0);
         let place = row.map_or(rows().len(), |row| usize::from(row.0));
-        let nanos = workers.iter().filter_map(|here| here.get(place));
-        Duration::from_nanos(nanos.map(|nanos| nanos.load(Ordering::Relaxed)).sum())
+        workers
+            .iter()
+            .filter_map(|here| here.get(place))
+            .map(|of_row| which(of_row).load(Ordering::Relaxed))
+            .sum()
     }
 }
 
 impl WaitedHere {
     #[inline]
     pub fn add(&self, row: RowId, took: Duration) {
-        if let Some(nanos) = self.0.get(usize::from(row.0).min(self.0.len() - 1)) {
+        self.count(row, |of_row| &of_row.nanos, took.as_nanos() as u64);
+    }
+
+    pub fn failed(&self, row: RowId) {
+        self.count(row, |of_row| &of_row.failed, 1);
+    }
+
+    pub fn rejected(&self, row: RowId) {
+        self.count(row, |of_row| &of_row.rejected, 1);
+    }
+
+    #[inline]
+    fn count(&self, row: RowId, which: fn(&OfRow) -> &AtomicU64, more: u64) {
+        if let Some(of_row) = self.0.get(usize::from(row.0).min(self.0.len() - 1)) {
+            let number = which(of_row);
             // There is one writer, so this needs no locked instruction.
-            nanos.store(nanos.load(Ordering::Relaxed) + took.as_nanos() as u64, Ordering::Relaxed);
+            number.store(number.load(Ordering::Relaxed) + more, Ordering::Relaxed);
         }
     }
 }

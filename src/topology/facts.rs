@@ -16,17 +16,30 @@ use crate::base::{Epoch, Time};
 /// About one node. Lives as long as any topology that names it.
 #[derive(Debug, Default)]
 pub struct NodeFacts {
-    /// When the node last answered a PING of the prober, in `Time` nanoseconds; 0 = never.
+    /// When the node last answered a PING of the prober, or one that a worker asked because a script does not
+    /// end there, in `Time` nanoseconds; 0 = never.
     last_answer: AtomicU64,
+    /// To the prober it answered that a script keeps it busy.
+    busy: AtomicBool,
     /// How many databases it has; 0 = unknown.
     databases: AtomicU32,
     reported: Reported,
 }
 
 impl NodeFacts {
-    /// Written by the prober.
+    /// Written by the prober, and by workers; whoever is last is right enough.
     pub fn answered(&self, now: Time) {
         self.last_answer.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// Written by the prober.
+    pub fn is_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    /// A script kept it busy when it was asked last.
+    pub fn busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
     }
 
     /// Written by workers whose upstreams asked for it; 0 where the node does not tell.

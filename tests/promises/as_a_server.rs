@@ -58,6 +58,7 @@ fn commands_are_counted_with_the_time_that_nodes_took() {
         client.ask(&["GET", "k"]).unwrap();
     }
     assert!(error(&client.ask(&["LPUSH", "k"]).unwrap()).starts_with("ERR wrong number"));
+    assert!(error(&client.ask(&["INCRBY", "k", "x"]).unwrap()).starts_with("ERR value"));
     let stats = info(&mut client, "all");
     let usec = |command: &str| {
         let head = format!("cmdstat_{command}:calls=10,usec=");
@@ -66,7 +67,14 @@ fn commands_are_counted_with_the_time_that_nodes_took() {
         line.split(',').next().unwrap().parse::<u64>().unwrap()
     };
     assert!(usec("eval") > 2 * usec("get") && usec("get") > 0, "{stats}");
-    assert!(stats.contains("errorstat_ERR:count=1"), "{stats}");
+    assert!(stats.contains("errorstat_ERR:count=2"), "{stats}");
+    let ends = |command: &str, end: &str| {
+        let line = stats.lines().find(|line| line.starts_with(&format!("cmdstat_{command}:")));
+        assert!(line.is_some_and(|line| line.ends_with(end)), "{line:?}");
+    };
+    ends("lpush", ",rejected_calls=1,failed_calls=0");
+    ends("incrby", ",rejected_calls=0,failed_calls=1");
+    ends("get", ",rejected_calls=0,failed_calls=0");
     assert_eq!(client.ask(&["CONFIG", "RESETSTAT"]).unwrap(), ok());
     let stats = info(&mut client, "all");
     assert!(!stats.contains("cmdstat_eval") && !stats.contains("errorstat_"), "{stats}");

@@ -6,6 +6,7 @@ mod admin;
 mod as_a_server;
 mod bad_input;
 mod blocking;
+mod busy_nodes;
 mod check_connect;
 mod client_family;
 mod clients;

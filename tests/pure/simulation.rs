@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "all of it is a test: a world that is not as thought has failed")]
 
 mod asks;
+mod busy;
 mod connection;
 mod letters;
 mod model;

@@ -46,7 +46,8 @@ pub(super) const ROWS: &[Row] = &[
         .doc("1.0.0", "O(N) for N keys in the database", "Lists every key whose name fits a pattern.")
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
         .categories_are(&["@dangerous", "@keyspace"])
-        .each_shard(),
+        .each_shard()
+        .slow(),
     row(
         "migrate",
         -6,
@@ -150,14 +151,16 @@ pub(super) const ROWS: &[Row] = &[
         "Returns the elements of a list, set or sorted set in order, or stores them as a list.",
     )
     .found_by(Finder::SortOptions)
-    .categories_are(&["@dangerous", "@list", "@set", "@sortedset"]),
+    .categories_are(&["@dangerous", "@list", "@set", "@sortedset"])
+    .slow(),
     row("sort_ro", -2, &[READONLY, MOVABLEKEYS], &[at(1, RO.access()), somewhere(RO.access())])
         .doc(
             "7.0.0",
             "O(N+M*log(M)) to sort N elements and return M; O(N) unsorted",
             "Returns the elements of a list, set or sorted set in order, and never stores them.",
         )
-        .categories_are(&["@dangerous", "@list", "@set", "@sortedset"]),
+        .categories_are(&["@dangerous", "@list", "@set", "@sortedset"])
+        .slow(),
     row("touch", -2, &[READONLY, FAST], &[range(1, -1, 1, RO)])
         .doc("3.2.1", "O(N) for N keys", "Marks keys as used just now, and counts those that exist.")
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])

@@ -11,7 +11,8 @@ pub(super) const ROWS: &[Row] = &[
     )
     .doc("2.6.0", "that of the script", "Runs a Lua script that is sent along.")
     .counted_as(Count::Script)
-    .script(Script::Text(1)),
+    .script(Script::Text(1))
+    .slow(),
     row(
         "eval_ro",
         -3,
@@ -20,7 +21,8 @@ pub(super) const ROWS: &[Row] = &[
     )
     .doc("7.0.0", "that of the script", "Runs a Lua script that is sent along and may only read.")
     .counted_as(Count::Script)
-    .script(Script::Text(1)),
+    .script(Script::Text(1))
+    .slow(),
     row(
         "evalsha",
         -3,
@@ -33,7 +35,8 @@ pub(super) const ROWS: &[Row] = &[
         "Runs a Lua script that the server has cached, named by its SHA1 digest.",
     )
     .counted_as(Count::Script)
-    .script(Script::Digest),
+    .script(Script::Digest)
+    .slow(),
     row(
         "evalsha_ro",
         -3,
@@ -46,7 +49,8 @@ pub(super) const ROWS: &[Row] = &[
         "Runs a cached Lua script, named by its SHA1 digest, that may only read.",
     )
     .counted_as(Count::Script)
-    .script(Script::Digest),
+    .script(Script::Digest)
+    .slow(),
     row(
         "fcall",
         -3,
@@ -54,7 +58,8 @@ pub(super) const ROWS: &[Row] = &[
         &[counted(2, 1, RW.access().update())],
     )
     .doc("7.0.0", "that of the function", "Calls a function of a loaded library.")
-    .counted_as(Count::Function),
+    .counted_as(Count::Function)
+    .slow(),
     row(
         "fcall_ro",
         -3,
@@ -62,7 +67,8 @@ pub(super) const ROWS: &[Row] = &[
         &[counted(2, 1, RO.access())],
     )
     .doc("7.0.0", "that of the function", "Calls a function of a loaded library that may only read.")
-    .counted_as(Count::Function),
+    .counted_as(Count::Function)
+    .slow(),
     row("function", -2, &[], &[]).doc(
         "7.0.0",
         "that of the subcommand",

@@ -15,31 +15,38 @@ pub(super) const ROWS: &[Row] = &[
             "O(N) for N members in all sets",
             "Lists the members of the first set that are in no other given one.",
         )
-        .tips(&["nondeterministic_output_order"]),
-    row("sdiffstore", -3, &[WRITE, DENYOOM], &[at(1, OW.update()), range(2, -1, 1, RO.access())]).doc(
-        "1.0.0",
-        "O(N) for N members in all sets",
-        "Stores the members of the first set that are in no other given one.",
-    ),
+        .tips(&["nondeterministic_output_order"])
+        .slow(),
+    row("sdiffstore", -3, &[WRITE, DENYOOM], &[at(1, OW.update()), range(2, -1, 1, RO.access())])
+        .doc(
+            "1.0.0",
+            "O(N) for N members in all sets",
+            "Stores the members of the first set that are in no other given one.",
+        )
+        .slow(),
     row("sinter", -2, &[READONLY], &[range(1, -1, 1, RO.access())])
         .doc(
             "1.0.0",
             "O(N*M) at worst for M sets, the smallest with N members",
             "Lists the members that all given sets share.",
         )
-        .tips(&["nondeterministic_output_order"]),
+        .tips(&["nondeterministic_output_order"])
+        .slow(),
     row("sintercard", -3, &[READONLY, MOVABLEKEYS], &[counted(1, 1, RO.access())])
         .doc(
             "7.0.0",
             "O(N*M) at worst for M sets, the smallest with N members",
             "Counts the members that all given sets share.",
         )
-        .counted_as(Count::Cardinality),
-    row("sinterstore", -3, &[WRITE, DENYOOM], &[at(1, OW.update()), range(2, -1, 1, RO.access())]).doc(
-        "1.0.0",
-        "O(N*M) at worst for M sets, the smallest with N members",
-        "Stores the members that all given sets share.",
-    ),
+        .counted_as(Count::Cardinality)
+        .slow(),
+    row("sinterstore", -3, &[WRITE, DENYOOM], &[at(1, OW.update()), range(2, -1, 1, RO.access())])
+        .doc(
+            "1.0.0",
+            "O(N*M) at worst for M sets, the smallest with N members",
+            "Stores the members that all given sets share.",
+        )
+        .slow(),
     row("sismember", 3, &[READONLY, FAST], &[at(1, RO)]).doc(
         "1.0.0",
         "O(1)",
@@ -87,10 +94,13 @@ pub(super) const ROWS: &[Row] = &[
             "O(N) for N members in all sets",
             "Lists the members that are in any of the given sets.",
         )
-        .tips(&["nondeterministic_output_order"]),
-    row("sunionstore", -3, &[WRITE, DENYOOM], &[at(1, OW.update()), range(2, -1, 1, RO.access())]).doc(
-        "1.0.0",
-        "O(N) for N members in all sets",
-        "Stores the members that are in any of the given sets.",
-    ),
+        .tips(&["nondeterministic_output_order"])
+        .slow(),
+    row("sunionstore", -3, &[WRITE, DENYOOM], &[at(1, OW.update()), range(2, -1, 1, RO.access())])
+        .doc(
+            "1.0.0",
+            "O(N) for N members in all sets",
+            "Stores the members that are in any of the given sets.",
+        )
+        .slow(),
 ];

@@ -44,14 +44,16 @@ pub(super) const ROWS: &[Row] = &[
             "O(L + (N-K)log(N)) at worst for L members in all sets, N in the first and K in the result",
             "Lists the members of the first sorted set that are in no other given one.",
         )
-        .counted_as(Count::Operation),
+        .counted_as(Count::Operation)
+        .slow(),
     row("zdiffstore", -4, &[WRITE, DENYOOM, MOVABLEKEYS], &[at(1, OW.update()), counted(2, 1, RO.access())])
         .doc(
             "6.2.0",
             "O(L + (N-K)log(N)) at worst for L members in all sets, N in the first and K in the result",
             "Stores the members of the first sorted set that are in no other given one.",
         )
-        .counted_as(Count::Operation),
+        .counted_as(Count::Operation)
+        .slow(),
     row("zincrby", 4, &[WRITE, DENYOOM, FAST], &[at(1, RW.access().update())]).doc(
         "1.2.0",
         "O(log(N)) for N members",
@@ -63,21 +65,24 @@ pub(super) const ROWS: &[Row] = &[
             "O(N*K)+O(M*log(M)) at worst for K sets, the smallest with N members, and M in the result",
             "Lists the members that all given sorted sets share, with their scores combined.",
         )
-        .counted_as(Count::Operation),
+        .counted_as(Count::Operation)
+        .slow(),
     row("zintercard", -3, &[READONLY, MOVABLEKEYS], &[counted(1, 1, RO.access())])
         .doc(
             "7.0.0",
             "O(N*K) at worst for K sets, the smallest with N members",
             "Counts the members that all given sorted sets share.",
         )
-        .counted_as(Count::Operation),
+        .counted_as(Count::Operation)
+        .slow(),
     row("zinterstore", -4, &[WRITE, DENYOOM, MOVABLEKEYS], &[at(1, OW.update()), counted(2, 1, RO.access())])
         .doc(
             "2.0.0",
             "O(N*K)+O(M*log(M)) at worst for K sets, the smallest with N members, and M in the result",
             "Stores the members that all given sorted sets share, with their scores combined.",
         )
-        .counted_as(Count::Operation),
+        .counted_as(Count::Operation)
+        .slow(),
     row("zlexcount", 4, &[READONLY, FAST], &[at(1, RO.access())]).doc(
         "2.8.9",
         "O(log(N)) for N members",
@@ -197,12 +202,14 @@ pub(super) const ROWS: &[Row] = &[
             "O(N)+O(M*log(M)) for N members in all sets and M in the result",
             "Lists the members that are in any of the given sorted sets, with their scores combined.",
         )
-        .counted_as(Count::Operation),
+        .counted_as(Count::Operation)
+        .slow(),
     row("zunionstore", -4, &[WRITE, DENYOOM, MOVABLEKEYS], &[at(1, OW.update()), counted(2, 1, RO.access())])
         .doc(
             "2.0.0",
             "O(N)+O(M log(M)) for N members in all sets and M in the result",
             "Stores the members that are in any of the given sorted sets, with their scores combined.",
         )
-        .counted_as(Count::Operation),
+        .counted_as(Count::Operation)
+        .slow(),
 ];

@@ -62,6 +62,7 @@ pub(super) const fn row(
         reply: ReplyPolicy::None,
         handling: Handling::Forward,
         primary_only: false,
+        slow: false,
         tips: &[],
         known: Known::Both,
         since: "",
@@ -151,6 +152,12 @@ impl Row {
     /// A read that no replica may serve.
     pub(super) const fn on_primary(mut self) -> Row {
         self.primary_only = true;
+        self
+    }
+
+    /// It may run for long: it goes by the slow lane, and has that lane's time-out.
+    pub(super) const fn slow(mut self) -> Row {
+        self.slow = true;
         self
     }
 

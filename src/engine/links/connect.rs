@@ -88,6 +88,8 @@ impl Engine {
         let room = match lane {
             Lane::Shared if needed => limit + RESERVED,
             Lane::Shared | Lane::Bulk => limit,
+            // What may take long can go by the shared one; a stream can't.
+            Lane::Slow => limit.saturating_sub(1),
             Lane::Pinned | Lane::Asker | Lane::Subscriber => usize::MAX,
         };
         if lane == Lane::Shared && !needed && self.lends(pool, node, profile) {
@@ -122,10 +124,11 @@ impl Engine {
     /// profile, makes room.
     fn close_spare(&mut self, pool: PoolId, node: NodeId, lane: Lane) {
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
+        let idle_slow = |id: &UpstreamId| self.upstreams.get(*id).is_some_and(|u| u.expected.is_empty());
         let idle = link.ready.iter_mut().find_map(|ready| match lane {
-            Lane::Shared => ready.bulk.pop(),
+            Lane::Shared => ready.bulk.pop().or_else(|| ready.slow.take_if(|id| idle_slow(id))),
             Lane::Bulk => ready.spare.pop().or_else(|| ready.bulk.pop()),
-            Lane::Pinned | Lane::Asker | Lane::Subscriber => None,
+            Lane::Slow | Lane::Pinned | Lane::Asker | Lane::Subscriber => None,
         });
         match idle {
             Some(id) => self.lose(id, CloseReason::Spare),

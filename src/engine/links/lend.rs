@@ -16,6 +16,7 @@ use std::sync::Arc;
 use crate::base::{ClientId, NodeId, PoolId, ShardId, Time, UpstreamId};
 use crate::engine::Engine;
 use crate::engine::action::CloseReason;
+use crate::engine::busy::is_busy;
 use crate::engine::profile::{Profile, ProfileId};
 use crate::engine::upstreams::{Lane, State, Step, Upstream};
 
@@ -143,7 +144,10 @@ impl Engine {
         let Some(link) = self.pools[usize::from(pool.0)].links.get_mut(&node) else { return };
         let shard = link.shard;
         if self.topology.pool(pool).shard(shard).primary != Some(node) {
-            link.of_mut(profile).refused_until = Some(until);
+            // One that a script keeps busy has not said that it lacks anything.
+            if !is_busy(reply) {
+                link.of_mut(profile).refused_until = Some(until);
+            }
             return;
         }
         if profile != ProfileId::FIRST {
@@ -173,7 +177,7 @@ impl Engine {
 
     fn expire_unasked(&mut self, pool: PoolId, shard: ShardId, profile: ProfileId) {
         let mine = self.upstreams.iter::<UpstreamId>().filter(|(_, u)| {
-            let lane = matches!(u.lane, Lane::Shared | Lane::Bulk);
+            let lane = u.lane.is_counted();
             lane && u.pool == pool && u.shard == shard && u.profile_id == profile
         });
         let (mut ids, mut last, mut idle) = (Vec::new(), Time::ZERO, true);

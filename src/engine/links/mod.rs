@@ -2,11 +2,13 @@
 //! shard at the moment. Follows the topology: nobody tells the engine to close a connection.
 //!
 //! `follow`: what the topology asks for. `connect`: made, lost, made again. `back_off`: when. `profiles` and
-//! `routes`: who serves a shard for whom. `lend`: one upstream for several databases in turn.
+//! `routes`: who serves a shard for whom. `lend`: one upstream for several databases in turn. `lanes`: what may take long
+//! goes apart.
 
 mod back_off;
 mod connect;
 mod follow;
+mod lanes;
 mod lend;
 mod profiles;
 mod routes;
@@ -70,6 +72,8 @@ pub(crate) struct Link {
     /// All other upstreams to the node.
     apart: usize,
     back_off: BackOff,
+    /// When the node was last asked whether a script that does not end keeps it busy.
+    pub(in crate::engine) asked_busy: Time,
     /// The process that answered last, as far as is known.
     pub(in crate::engine) process: Tag,
     /// Told the control plane that it fails, and not yet that it works again.
@@ -81,6 +85,8 @@ pub(crate) struct Link {
 #[derive(Default)]
 pub(crate) struct Ready {
     pub(crate) shared: Option<UpstreamId>,
+    /// The one of the slow lane, if it takes more.
+    pub(crate) slow: Option<UpstreamId>,
     /// Idle ones that may become shared again.
     pub(crate) spare: Vec<UpstreamId>,
     /// Idle ones of the bulk lane.
@@ -123,6 +129,7 @@ impl Link {
             count: 0,
             apart: 0,
             back_off: BackOff::default(),
+            asked_busy: Time::ZERO,
             process: Tag::default(),
             told_failure: false,
             counters: NodeCounters::new(registry, &pool.config.name, &node.address.to_string()),
@@ -171,8 +178,8 @@ impl Link {
 
     fn forget(&mut self, id: UpstreamId) {
         for ready in &mut self.ready {
-            if ready.shared == Some(id) {
-                ready.shared = None;
+            for place in [&mut ready.shared, &mut ready.slow] {
+                place.take_if(|other| *other == id);
             }
             ready.spare.retain(|other| *other != id);
             ready.bulk.retain(|other| *other != id);

@@ -49,16 +49,18 @@ impl Engine {
         self.reroute(pool, shard);
     }
 
-    /// An upstream turned out to carry a large reply: others get another one.
+    /// An upstream turned out to carry a large reply, or a script that does not end: others get another one.
     pub(in crate::engine) fn make_private(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        if upstream.private || upstream.lane != Lane::Shared {
+        if upstream.private || !upstream.is_common() {
             return;
         }
         upstream.private = true;
-        let (pool, node, profile) = (upstream.pool, upstream.node, upstream.profile_id);
+        let (pool, node, profile, lane) = (upstream.pool, upstream.node, upstream.profile_id, upstream.lane);
         self.unlink(id);
-        self.connect_shared(pool, node, profile);
+        if lane == Lane::Shared {
+            self.connect_shared(pool, node, profile);
+        }
     }
 
     /// A private or draining upstream owes nothing any more, a bulk one has done its request.
@@ -83,6 +85,11 @@ impl Engine {
                 return self.release(pool, shard);
             }
             Lane::Shared => &mut ready.spare,
+            Lane::Slow if ready.slow.is_none() => {
+                ready.slow = Some(id);
+                return self.release(pool, shard);
+            }
+            Lane::Slow => return self.lose(id, CloseReason::Spare),
             Lane::Bulk | Lane::Pinned | Lane::Asker => &mut ready.bulk,
             Lane::Subscriber => return,
         };

@@ -76,9 +76,10 @@ impl Engine {
         let start = reply.len();
         let effect = local::answer(local, &context, args, reply);
         if let Effect::Refused(label) = effect {
-            let counters = &mut self.pools[usize::from(client.pool.0)].counters;
-            counters.own_error(label);
-            counters.error(&reply[start..]);
+            let pool = &mut self.pools[usize::from(client.pool.0)];
+            pool.counters.own_error(label);
+            pool.counters.error(&reply[start..]);
+            client.command.into_iter().for_each(|row| pool.waited.failed(row));
         }
         effect
     }

@@ -6,8 +6,10 @@
 use super::error_reply::ErrorReply;
 use super::{GatherId, HeldOwner};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId};
+use crate::command;
 use crate::engine::Engine;
 use crate::engine::action::{CloseReason, Party};
+use crate::engine::busy::is_busy;
 use crate::engine::clients::{FLIGHT_MARK, OUTPUT_MARK, Pause};
 use crate::engine::upstreams::{Lane, Large, Owner, Pin, State};
 use crate::failover;
@@ -254,7 +256,7 @@ impl Engine {
 
     pub(super) fn idle_if_done(&mut self, id: UpstreamId) {
         let Some(upstream) = self.upstreams.get(id) else { return };
-        let special = upstream.private || upstream.lane != Lane::Shared || upstream.state == State::Draining;
+        let special = upstream.private || !upstream.is_common() || upstream.state == State::Draining;
         if special
             && !upstream.uploading
             && upstream.expected.is_empty()
@@ -289,6 +291,10 @@ impl Engine {
             return true;
         }
         if matches!(front.owner, Owner::Client { .. } | Owner::Part { .. }) {
+            // In a script's own words it would prove nothing.
+            if is_busy(reply) && !command::row(front.row).runs_script() {
+                self.found_busy(id);
+            }
             if reply.starts_with(b"-NOSCRIPT") && self.judge_unloaded(id, front, reply) {
                 return true;
             }
@@ -296,7 +302,9 @@ impl Engine {
                 return self.judge_telling(id, front, reply);
             }
             if let Owner::Client { .. } = front.owner {
-                self.pools[usize::from(pool.0)].counters.error(reply);
+                let pool = &mut self.pools[usize::from(pool.0)];
+                pool.counters.error(reply);
+                pool.waited.failed(front.row);
             }
         }
         false

@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::engine::action::{Action, CloseReason};
 use crate::engine::clients::StreamTo;
 use crate::engine::profile::ProfileId;
-use crate::engine::upstreams::{Expected, Large, Owner, Pin, State, Step, Upstream};
+use crate::engine::upstreams::{Expected, Large, Owner, Patience, Pin, State, Step, Upstream};
 use crate::failover::{Fate, Kind, Past, Verdict, verdict};
 use crate::resp;
 use crate::topology::{HoldReason, NodeFailure, Observation};
@@ -125,7 +125,8 @@ impl Engine {
                 self.fail_owner(case.owner, ErrorReply::OutcomeUnknown { pool, shard });
             }
             Verdict::SendElsewhere | Verdict::TimeoutError => {
-                let after = snapshot.config.timeouts.request;
+                let timeouts = snapshot.config.timeouts;
+                let after = if case.row.is_slow() { timeouts.slow } else { timeouts.request };
                 self.fail_owner(case.owner, ErrorReply::Timeout { pool, shard, after });
             }
             Verdict::ShardDown => {
@@ -357,7 +358,13 @@ impl Engine {
 
     /// Requests on an upstream whose time is up: they are judged, their entries stay as nobody's, and the
     /// late replies are dropped.
-    pub(in crate::engine) fn judge_late(&mut self, id: UpstreamId, late: core::ops::Range<usize>) {
+    /// What may take long is spared until its own time is up.
+    pub(in crate::engine) fn judge_late(
+        &mut self,
+        id: UpstreamId,
+        late: core::ops::Range<usize>,
+        patience: Patience,
+    ) {
         let Some(upstream) = self.upstreams.get(id) else { return };
         let before = upstream.expected.iter().take(late.start);
         let mut next: usize = before.map(|e| e.length as usize).sum();
@@ -368,6 +375,9 @@ impl Engine {
             let Some(entry) = upstream.expected.get_mut(index) else { return };
             let from = next;
             next += entry.length as usize;
+            if patience == Patience::Request && command::row(entry.row).is_slow() {
+                continue;
+            }
             let exempt = index == 0 && upstream.large != Large::No;
             let owner = core::mem::replace(&mut entry.owner, Owner::Nobody);
             if let Owner::Own(step) = owner {

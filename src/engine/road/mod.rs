@@ -42,7 +42,7 @@ use super::action::{Action, Party};
 use super::clients::replies::Seq;
 use super::clients::{FLIGHT_MARK, INPUT_MARK, Pause};
 use super::profile::ProfileId;
-use super::upstreams::{Expected, Lane, Owner};
+use super::upstreams::{Expected, Owner};
 use crate::base::{ClientId, PoolId, ShardId, UpstreamId, next_random};
 use crate::command::{self, Found, Handling, Local, Row, Transaction};
 use crate::config::{ReadPolicy, Route};
@@ -379,6 +379,7 @@ impl Engine {
         attempts: u8,
     ) {
         let chosen = self.choose(owner.client(), pool, shard, row.any_node());
+        let chosen = self.in_lane(owner.client(), row, chosen);
         match self.unless_paused(pool, row, chosen) {
             Ok(upstream) => self.enqueue(upstream, owner, row, request, attempts),
             Err(why) => self.keep(owner, pool, shard, row, request, attempts, why),
@@ -426,7 +427,7 @@ impl Engine {
         if let Some(road) = road {
             let fits = self.upstreams.get(road).is_some_and(|u| {
                 u.takes_more()
-                    && u.lane == Lane::Shared
+                    && u.is_common()
                     && u.profile_id == profile
                     // A replica may say that it is a master long before, or without, being believed.
                     && (is_read || (u.may_write() && gate == Gate::Open && believed.primary == Some(u.node)))
@@ -484,6 +485,9 @@ impl Engine {
             streamed: false,
         };
         upstream.queue(request, expected, self.now, &mut self.buffers);
+        if row.runs_script() {
+            upstream.note_script();
+        }
         if !upstream.dirty {
             upstream.dirty = true;
             self.dirty.push_back(Party::Upstream(id));
@@ -537,6 +541,10 @@ impl Engine {
     pub(super) fn refuse(&mut self, id: ClientId, error: ErrorReply<'_>) -> Flow {
         self.spoil_block(id);
         self.refused = true;
+        if let Some(client) = self.clients.get(id) {
+            let waited = &self.pools[usize::from(client.pool.0)].waited;
+            client.command.into_iter().for_each(|row| waited.rejected(row));
+        }
         if let Some(seq) = self.reserve(id) {
             self.fail_owner(HeldOwner::Client { client: id, seq }, error);
         }

@@ -11,6 +11,7 @@ use super::pin::For;
 use crate::base::{ClientId, PoolId, ShardId, Time, UpstreamId};
 use crate::command::{self, Handling, Row, Transaction};
 use crate::engine::Engine;
+use crate::engine::busy::Meets;
 use crate::engine::clients::Pause;
 use crate::engine::profile::ProfileId;
 
@@ -180,7 +181,7 @@ impl Engine {
     /// Who blocks first; then in order. A client whose first request to the shard can't go keeps its later
     /// ones.
     fn release_shard(&mut self, pool: PoolId, shard: ShardId) {
-        if !self.pools[usize::from(pool.0)].is_served(shard) {
+        if !self.pools[usize::from(pool.0)].is_served(shard) && !self.is_greeted_busily(pool, shard) {
             return self.blocked_first(pool, shard);
         }
         let writable = self.topology.pool(pool).shard(shard).writable();
@@ -217,7 +218,13 @@ impl Engine {
             return;
         }
         let chosen = self.choose_held(number, pass.writable);
-        match self.unless_paused(pool, row, chosen) {
+        let chosen = self.in_lane(client, row, chosen);
+        let chosen = self.unless_paused(pool, row, chosen);
+        let chosen = match self.while_busy(pool, pass.shard, profile, row, chosen) {
+            Meets::Chosen(chosen) => chosen,
+            Meets::Busy(words) => return self.answer_busy(number, &words),
+        };
+        match chosen {
             Ok(upstream) => {
                 if let Some(held) = self.unhold(number) {
                     self.put_on(upstream, held.owner, row, &held.request, held.attempts);
@@ -266,6 +273,25 @@ impl Engine {
         }
         self.refuse_streams(pool, shard, profile, reply);
         self.release(pool, shard);
+    }
+
+    /// Its node is busy with a script and says so to whoever comes: nothing was executed.
+    fn answer_busy(&mut self, number: u64, words: &[u8]) {
+        if self.hold.get(number).is_some_and(|held| held.answer.is_some()) {
+            return self.pass_answer_on(number);
+        }
+        let Some(held) = self.unhold(number) else { return };
+        let mut reply = Vec::new();
+        if command::row(held.row).handling == Handling::Transaction(Transaction::Exec) {
+            reply.extend_from_slice(b"-EXECABORT Transaction discarded because of: ");
+            reply.extend_from_slice(words.strip_prefix(b"-").unwrap_or(words));
+        } else {
+            reply.extend_from_slice(words);
+        }
+        if matches!(held.owner, HeldOwner::Client { .. }) {
+            self.pools[usize::from(held.pool.0)].counters.error(&reply);
+        }
+        self.answer_owner(held.owner, &reply);
     }
 
     /// Which upstream takes a held request that is the first of its client's. Some need one of their own.

@@ -39,6 +39,8 @@ pub(crate) enum Step {
     /// CLIENT NO-EVICT: a node that does not know or allow it goes on without.
     NoEvict,
     Role,
+    /// PING, while a script does not end on another upstream: a node that is busy with it says so.
+    Alive,
     /// One name more or less on a subscriber upstream.
     Subscription,
     /// Behind all that a subscriber upstream was asked when it was ready.

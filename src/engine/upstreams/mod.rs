@@ -24,13 +24,16 @@ use crate::engine::scripts::Loaded;
 use crate::resp::ReplyScanner;
 pub(crate) use expected::{Expected, Owner, Step};
 pub(crate) use replay::Replay;
-pub(crate) use waits::Waits;
+pub(crate) use waits::{Patience, Waits};
 
 /// What an upstream is for (contract: lane).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lane {
     /// Pipelined requests of everybody.
     Shared,
+    /// What may take long: scripts, functions, sorts, unions. The same for everybody, and apart from what
+    /// others wait for.
+    Slow,
     /// One streamed request at a time.
     Bulk,
     /// One client at a time has it for itself.
@@ -45,8 +48,18 @@ impl Lane {
     /// Whether `max_upstreams` counts it. Pinned ones have a bound of their own, `max_pinned`; of subscribers
     /// there is one a worker and node.
     pub(crate) fn is_counted(self) -> bool {
-        matches!(self, Lane::Shared | Lane::Bulk)
+        matches!(self, Lane::Shared | Lane::Slow | Lane::Bulk)
     }
+}
+
+/// A script keeps the node busy: it answered so to something that it was asked in the greeting.
+pub(crate) struct Busy {
+    /// How it put it.
+    pub(crate) words: Box<[u8]>,
+    /// When it said so last.
+    pub(crate) heard: Time,
+    /// It did so in the greeting at hand, which is not to be trusted as a whole.
+    pub(crate) again: bool,
 }
 
 /// Who has a pinned upstream.
@@ -124,12 +137,17 @@ pub(crate) struct Upstream {
     pub(crate) opened: Time,
     /// Its node said that it can't serve now (LOADING and the like): nothing new until ROLE was answered.
     pub(crate) resting: bool,
-    /// When ROLE is asked again, because it did not say `master` where it should.
+    /// Of one that is being greeted.
+    pub(crate) busy: Option<Busy>,
+    /// When ROLE is asked again, because it did not say `master` where it should; or the whole greeting, of a
+    /// node that was too busy for it.
     pub(crate) ask_role_at: Option<Time>,
     /// A streamed request is on its way and not yet whole.
     pub(crate) uploading: bool,
     /// The client that streams to it and waits for room.
     pub(crate) feeder: Option<ClientId>,
+    /// The number in `waits` of the script or function that was queued last; 0 = none.
+    last_script: u64,
     /// Scripts that were loaded on it.
     pub(crate) scripts: Loaded,
     pub(crate) dirty: bool,
@@ -173,9 +191,11 @@ impl Upstream {
             last_byte: now,
             opened: now,
             resting: false,
+            busy: None,
             ask_role_at: None,
             uploading: false,
             feeder: None,
+            last_script: 0,
             scripts: Loaded::default(),
             dirty: false,
             reading: true,
@@ -202,9 +222,37 @@ impl Upstream {
         }
     }
 
+    /// Pipelined requests of everybody go by it.
+    #[inline]
+    pub(crate) fn is_common(&self) -> bool {
+        matches!(self.lane, Lane::Shared | Lane::Slow)
+    }
+
+    /// Whether what it owes may take long.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.lane == Lane::Slow || self.owes_script()
+    }
+
+    /// A script or function has been queued here, and not been answered. It need not be the oldest request: a
+    /// node that runs one gives none of the replies that it has for that connection before it ends.
+    #[inline]
+    pub(crate) fn owes_script(&self) -> bool {
+        self.waits.owes(self.last_script)
+    }
+
+    /// What was queued last is a script or function.
+    #[inline]
+    pub(crate) fn note_script(&mut self) {
+        self.last_script = self.waits.last();
+    }
+
     /// ROLE has been asked and not been answered.
     pub(crate) fn asks_role(&self) -> bool {
-        self.expected.iter().any(|e| e.owner == Owner::Own(Step::Role))
+        self.asks(Step::Role)
+    }
+
+    pub(crate) fn asks(&self, step: Step) -> bool {
+        self.expected.iter().any(|e| e.owner == Owner::Own(step))
     }
 
     /// May something new be put behind what it owes?

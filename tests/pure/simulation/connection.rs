@@ -7,7 +7,7 @@ use std::time::Duration;
 use ketch::internals::base::{Time, UpstreamId};
 use ketch::internals::resp::{array, command, error, integer, null_array, simple};
 
-use super::node::{Mood, Node, READONLY, Request, Talk, is_write};
+use super::node::{BUSY, Mood, Node, READONLY, Request, Talk, is_write};
 use super::sent::note_executed;
 use super::world::World;
 
@@ -80,6 +80,9 @@ impl World {
                 simple(&mut reply, "OK");
             }
             "CLIENT" if request[1] == b"ID" => integer(&mut reply, connection.number as i64),
+            "CLIENT" if request[1] == b"UNBLOCK" && self.nodes[node].mood == Mood::Busy => {
+                error(&mut reply, BUSY.as_bytes());
+            }
             "CLIENT" if request[1] == b"UNBLOCK" => {
                 let number = String::from_utf8_lossy(&request[2]).parse().unwrap();
                 let found = self.unblock(node, number, request[3] == b"ERROR");
@@ -107,6 +110,7 @@ impl World {
         let node = &self.nodes[node];
         let refusal = match () {
             () if node.mood == Mood::Loading => Some("LOADING Redis is loading the dataset in memory"),
+            () if node.mood == Mood::Busy => Some(BUSY),
             () if is_write(&name(request)) && !node.master => Some(READONLY),
             () => None,
         };
@@ -130,8 +134,13 @@ impl World {
         let touched = watched.iter().any(|(key, version)| node.versions.get(key).unwrap_or(&0) != version);
         let demoted = !node.master && block.iter().any(|request| is_write(&name(request)));
         let (mut reply, mut changed) = (Vec::new(), Vec::new());
-        let refused = dirty || demoted;
+        let busy = node.mood == Mood::Busy;
+        let refused = busy || dirty || demoted;
         match () {
+            () if busy => {
+                let text = format!("EXECABORT Transaction discarded because of: {BUSY}");
+                error(&mut reply, text.as_bytes());
+            }
             () if dirty => error(&mut reply, b"EXECABORT Transaction discarded because of previous errors."),
             () if demoted => {
                 let text = format!("EXECABORT Transaction discarded because of: {READONLY}");
@@ -160,7 +169,7 @@ impl World {
 
     fn hear_blpop(&mut self, site: usize, id: UpstreamId, request: &Request) {
         let node = end_of(self, site, id).node;
-        if self.nodes[node].mood == Mood::Loading || !self.nodes[node].master {
+        if matches!(self.nodes[node].mood, Mood::Loading | Mood::Busy) || !self.nodes[node].master {
             return self.hear_plain(site, id, request);
         }
         let key = request[1].clone();

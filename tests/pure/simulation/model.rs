@@ -255,14 +255,16 @@ impl Model {
                 false => Ok(Fate::Done),
             },
             // Part of it may have been executed, and says so.
-            ("SHARDDOWN" | "READONLY" | "LOADING" | "NOTAPPLIED", true) if text.contains("(applied on") => {
+            ("SHARDDOWN" | "READONLY" | "LOADING" | "BUSY" | "NOTAPPLIED", true)
+                if text.contains("(applied on") =>
+            {
                 Ok(Fate::Unknown)
             }
             ("NOTAPPLIED", true) if large => Ok(Fate::NotDone),
-            ("SHARDDOWN" | "READONLY" | "LOADING", true) => Ok(Fate::NotDone),
+            ("SHARDDOWN" | "READONLY" | "LOADING" | "BUSY", true) => Ok(Fate::NotDone),
             // Passed on, because it may have been sent again in vain.
             ("EXECABORT", true) if text.contains("because of:") => Ok(Fate::NotDone),
-            ("SHARDDOWN" | "TIMEOUT" | "LOADING", false) => Ok(Fate::Done),
+            ("SHARDDOWN" | "TIMEOUT" | "LOADING" | "BUSY", false) => Ok(Fate::Done),
             _ => Err("an error that it never may get".into()),
         }
     }

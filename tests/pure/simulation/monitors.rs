@@ -78,12 +78,22 @@ fn lines_without_room_are_counted_and_the_monitor_is_told() {
     let long = format!("ECHO {}", "x".repeat(60_000));
     for _ in 0..100 {
         say(&mut world, b, &[&long]);
+        heard(&mut world, b);
+        world.turn(0, |world| world.write_on(0));
     }
     world.sites[1].deaf = false;
-    settle(&mut world);
+    let mut text = String::new();
+    let mut read = |world: &mut World| {
+        for _ in 0..10 {
+            turn_all(world);
+            text += &heard(world, a);
+            world.turn(1, |world| world.write_on(1));
+        }
+    };
+    read(&mut world);
     say(&mut world, b, &["ECHO after"]);
-    settle(&mut world);
-    let said = words(&heard(&mut world, a));
+    read(&mut world);
+    let said = words(&text);
     let whole = said.iter().filter(|line| line.len() > 60_000).count();
     assert!((50..100).contains(&whole), "{whole}");
     let rest: Vec<&String> = said.iter().filter(|line| line.len() < 60_000).collect();

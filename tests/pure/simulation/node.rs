@@ -53,6 +53,8 @@ pub(crate) enum Mood {
     Silent,
     /// Answers LOADING to all but its own.
     Loading,
+    /// A script of somebody's runs: answers BUSY to nearly all.
+    Busy,
     /// Refuses connections.
     Down,
     /// Refuses AUTH and SELECT.
@@ -102,6 +104,8 @@ pub(crate) struct Done {
 
 pub(crate) const READONLY: &str = "READONLY You can't write against a read only replica.";
 const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
+pub(crate) const BUSY: &str =
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 impl Node {
@@ -110,6 +114,14 @@ impl Node {
         let name = String::from_utf8_lossy(&request[0]).to_ascii_uppercase();
         let out = &mut done.reply;
         match name.as_str() {
+            "AUTH" | "HELLO" | "CLIENT" if self.mood == Mood::Busy => {
+                done = self.in_mood(Mood::Well, talk, request);
+            }
+            _ if self.mood == Mood::Busy => {
+                done.refused = true;
+                error(out, BUSY.as_bytes());
+            }
+            "PING" => simple(out, "PONG"),
             "ROLE" => {
                 done.role = Some(self.master);
                 self.role(out);
@@ -156,6 +168,13 @@ impl Node {
             "# Server\r\nrun_id:{:040x}\r\n# Replication\r\nrole:{role}\r\nmaster_replid:{:040x}\r\n{own}:{}\r\n",
             self.seed, self.history, self.offset
         )
+    }
+
+    fn in_mood(&mut self, mood: Mood, talk: &mut Talk, request: &Request) -> Done {
+        let own = core::mem::replace(&mut self.mood, mood);
+        let done = self.execute(talk, request);
+        self.mood = own;
+        done
     }
 
     /// What it does with a request that it has taken.

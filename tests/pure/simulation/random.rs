@@ -223,7 +223,8 @@ fn fault(world: &mut World, weather: Weather) {
         }
         4 | 5 => {
             let node = world.chance.below(world.nodes.len());
-            let moods = [Mood::Well, Mood::Well, Mood::Silent, Mood::Loading, Mood::Down, Mood::Strict];
+            let moods =
+                [Mood::Well, Mood::Well, Mood::Silent, Mood::Loading, Mood::Busy, Mood::Down, Mood::Strict];
             let mood = moods[world.chance.below(moods.len())];
             set_mood(world, node, mood);
         }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use ketch::internals::base::{ClientId, NodeId};
+use ketch::internals::base::{ClientId, NodeId, UpstreamId};
 use ketch::internals::config::ReadPolicy;
 use ketch::internals::topology::{Gate, HoldReason, Role};
 
 use super::model::{Ask, Fate};
 use super::random::{come_to_rest, deliver_all};
-use super::scenarios::{CALM, ROUGH, client, owed, ready, say, to_node, turns};
+use super::scenarios::{CALM, ROUGH, client, owed, ready, say, turns};
 use super::setup::Plan;
 use super::world::World;
 
@@ -30,6 +30,12 @@ fn world(nodes: usize) -> (World, ClientId) {
     turns(&mut world, 5);
     assert_eq!(owed(&world, id), 0);
     (world, id)
+}
+
+/// Where the script stands that was said last.
+fn slow_lane(world: &World) -> UpstreamId {
+    let mut ends = world.sites[0].upstreams.iter().filter(|(_, end)| !end.taken.is_empty());
+    *ends.next().expect("there is one that was written to").0
 }
 
 fn all_done(world: &World, ids: core::ops::RangeInclusive<u64>) {
@@ -58,7 +64,7 @@ fn other_requests_of_the_client_do_not_overtake_a_script_that_is_repaired() {
     let (mut world, id) = world(1);
     world.nodes[0].scripts.clear();
     say(&mut world, id, vec![evalsha(3)]);
-    let upstream = to_node(&world, 0);
+    let upstream = slow_lane(&world);
     world.turn(0, |world| {
         world.node_reads(0, upstream, usize::MAX);
         world.deliver_node(0, upstream, usize::MAX);
@@ -131,7 +137,7 @@ fn a_node_that_is_lost_between_noscript_and_repair_costs_an_answer_and_no_order(
     world.promises = ROUGH;
     world.nodes[0].scripts.clear();
     say(&mut world, id, vec![evalsha(3), evalsha(4)]);
-    let upstream = to_node(&world, 0);
+    let upstream = slow_lane(&world);
     world.turn(0, |world| {
         world.node_reads(0, upstream, usize::MAX);
         world.deliver_node(0, upstream, usize::MAX);
@@ -153,7 +159,7 @@ fn a_client_that_leaves_during_a_repair_leaves_nothing_behind() {
     world.nodes.iter_mut().for_each(|node| node.scripts.clear());
     say(&mut world, id, vec![evalsha(2)]);
     say(&mut world, id, vec![evalsha(3)]);
-    let upstream = to_node(&world, 0);
+    let upstream = slow_lane(&world);
     world.turn(0, |world| {
         world.node_reads(0, upstream, usize::MAX);
         world.deliver_node(0, upstream, usize::MAX);

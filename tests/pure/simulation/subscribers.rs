@@ -72,6 +72,9 @@ impl World {
                 bulk(&mut reply, &request[1]);
                 integer(&mut reply, end.subscribed.len() as i64);
             }
+            "PING" if end.subscribed.is_empty() && self.nodes[node].mood == Mood::Busy => {
+                error(&mut reply, super::node::BUSY.as_bytes());
+            }
             "PING" if end.subscribed.is_empty() => simple(&mut reply, "PONG"),
             "PING" => {
                 array(&mut reply, 2);
@@ -79,6 +82,7 @@ impl World {
                 bulk(&mut reply, b"");
             }
             "PUBLISH" => match (self.nodes[node].mood, self.nodes[node].master) {
+                (Mood::Busy, _) => error(&mut reply, super::node::BUSY.as_bytes()),
                 (Mood::Loading, _) => error(&mut reply, b"LOADING Redis is loading the dataset in memory"),
                 (_, false) => error(&mut reply, super::node::READONLY.as_bytes()),
                 _ => integer(&mut reply, self.publish_message(node, &request[1], &request[2])),

@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering;
 use std::collections::BTreeMap;
 
-use crate::command::{RowId, find_name};
+use crate::command::{RowId, find_name, rows};
 use crate::metrics::{Row, catalog};
 
 use super::{Lines, nodes};
@@ -52,13 +52,16 @@ pub(super) fn stats(lines: &mut Lines, cx: &Context<'_>) {
 
 /// The time is what nodes let commands wait: that of Ketch's own answers is none.
 pub(super) fn commandstats(lines: &mut Lines, cx: &Context<'_>) {
-    for (name, calls, micros) in commands(cx) {
-        let calls = cx.pool.facts.baseline.since(&calls_of(&name), calls);
-        let micros = cx.pool.facts.baseline.since(&micros_of(&name), micros);
-        if calls > 0 {
-            let each = micros as f64 / calls as f64;
+    for (name, counts) in commands(cx) {
+        let now = WHAT.iter().zip(counts);
+        let since = now.map(|(what, now)| cx.pool.facts.baseline.since(&of_command(what, &name), now));
+        let [calls, micros, rejected, failed]: [u64; 4] =
+            since.collect::<Vec<_>>().try_into().unwrap_or_default();
+        if calls + rejected + failed > 0 {
+            let each = micros as f64 / calls.max(1) as f64;
             lines.write(format_args!(
-                "cmdstat_{name}:calls={calls},usec={micros},usec_per_call={each:.2}\r\n"
+                "cmdstat_{name}:calls={calls},usec={micros},usec_per_call={each:.2},rejected_calls={rejected},\
+                 failed_calls={failed}\r\n"
             ));
         }
     }
@@ -76,9 +79,8 @@ pub(super) fn errorstats(lines: &mut Lines, cx: &Context<'_>) {
 /// CONFIG RESETSTAT: all that is told here begins anew.
 pub(in crate::engine::road::local) fn reset(cx: &Context<'_>) {
     let mut counters = totals(cx);
-    for (name, calls, micros) in commands(cx) {
-        counters.insert(calls_of(&name), calls);
-        counters.insert(micros_of(&name), micros);
+    for (name, counts) in commands(cx) {
+        counters.extend(WHAT.iter().zip(counts).map(|(what, now)| (of_command(what, &name), now)));
     }
     for (code, count) in counted(cx, &catalog::COMMAND_ERRORS_TOTAL) {
         counters.insert(errors_of(&code), count);
@@ -88,12 +90,8 @@ pub(in crate::engine::road::local) fn reset(cx: &Context<'_>) {
     cx.pool.nodes.iter().for_each(|node| node.facts.reset_counts());
 }
 
-fn calls_of(command: &str) -> String {
-    format!("calls of {command}")
-}
-
-fn micros_of(command: &str) -> String {
-    format!("usec of {command}")
+fn of_command(what: &str, command: &str) -> String {
+    format!("{what} of {command}")
 }
 
 fn errors_of(code: &str) -> String {
@@ -117,11 +115,19 @@ fn totals(cx: &Context<'_>) -> BTreeMap<String, u64> {
     .collect()
 }
 
-/// Name, calls and microseconds of each command that was called.
-fn commands<'a>(cx: &'a Context<'_>) -> impl Iterator<Item = (String, u64, u64)> + 'a {
-    counted(cx, &catalog::COMMANDS_TOTAL).map(|(name, calls)| {
+/// What is counted of each command, in Redis's order.
+const WHAT: [&str; 4] = ["calls", "usec", "rejected", "failed"];
+
+/// Each command that was called, or refused when it was to be, and `WHAT` of it.
+fn commands<'a>(cx: &'a Context<'_>) -> impl Iterator<Item = (String, [u64; 4])> + 'a {
+    let waited = &cx.pool.facts.waited;
+    let mut calls: BTreeMap<String, u64> = counted(cx, &catalog::COMMANDS_TOTAL).collect();
+    for row in rows().iter().filter(|row| waited.rejected(Some(row.id())) > 0) {
+        calls.entry(row.name.to_owned()).or_default();
+    }
+    calls.into_iter().map(|(name, calls)| {
         let row: Option<RowId> = find_name(name.as_bytes()).map(|row| row.id());
-        (name, calls, cx.pool.facts.waited.of(row).as_micros() as u64)
+        (name, [calls, waited.of(row).as_micros() as u64, waited.rejected(row), waited.failed(row)])
     })
 }
 

@@ -156,17 +156,20 @@ fn statistics_begin_anew_when_they_are_reset() {
     let waited = fixture.pool().facts.waited.worker();
     let row = find_name(b"get").unwrap().id();
     waited.add(row, Duration::from_micros(10));
+    waited.failed(row);
+    (0..2).for_each(|_| waited.rejected(row));
     let errors = fixture.registry.counter(&catalog::COMMAND_ERRORS_TOTAL, &["main", "WRONGTYPE"]);
     errors.add(2);
     reporting(&fixture, 0, NodeReport { counts: counts(10), ..NodeReport::default() });
-    let commands = "# Commandstats\r\ncmdstat_get:calls=4,usec=10,usec_per_call=2.50\r\n";
+    let commands = "# Commandstats\r\ncmdstat_get:calls=4,usec=10,usec_per_call=2.50,rejected_calls=2,failed_calls=1\r\n";
     assert_eq!(text(&fixture, "INFO commandstats"), commands);
     fixture.check(Local::ConfigResetstat, "CONFIG RESETSTAT", "+OK\r\n", Effect::None);
     assert_eq!(text(&fixture, "INFO commandstats"), "# Commandstats\r\n");
     assert_eq!(text(&fixture, "INFO errorstats"), "# Errorstats\r\n");
     get.add(1);
     waited.add(row, Duration::from_micros(3));
-    let commands = "# Commandstats\r\ncmdstat_get:calls=1,usec=3,usec_per_call=3.00\r\n";
+    let commands =
+        "# Commandstats\r\ncmdstat_get:calls=1,usec=3,usec_per_call=3.00,rejected_calls=0,failed_calls=0\r\n";
     assert_eq!(text(&fixture, "INFO commandstats"), commands);
     reporting(&fixture, 0, NodeReport { counts: counts(12), ..NodeReport::default() });
     let stats = text(&fixture, "INFO stats");

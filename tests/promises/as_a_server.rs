@@ -66,7 +66,8 @@ fn commands_are_counted_with_the_time_that_nodes_took() {
             stats.lines().find_map(|line| line.strip_prefix(&head)).unwrap_or_else(|| panic!("{stats}"));
         line.split(',').next().unwrap().parse::<u64>().unwrap()
     };
-    assert!(usec("eval") > 2 * usec("get") && usec("get") > 0, "{stats}");
+    // A GET may be answered within the turn in which it came: no time at all.
+    assert!(usec("eval") > 10_000 && usec("eval") > 2 * usec("get"), "{stats}");
     assert!(stats.contains("errorstat_ERR:count=2"), "{stats}");
     let ends = |command: &str, end: &str| {
         let line = stats.lines().find(|line| line.starts_with(&format!("cmdstat_{command}:")));

@@ -88,8 +88,8 @@ impl Engine {
         let room = match lane {
             Lane::Shared if needed => limit + RESERVED,
             Lane::Shared | Lane::Bulk => limit,
-            // What may take long can go by the shared one; a stream can't.
-            Lane::Slow => limit.saturating_sub(1),
+            Lane::Slow if self.has_many_common(pool, node, limit) => 0,
+            Lane::Slow => limit,
             Lane::Pinned | Lane::Asker | Lane::Subscriber => usize::MAX,
         };
         if lane == Lane::Shared && !needed && self.lends(pool, node, profile) {
@@ -118,6 +118,13 @@ impl Engine {
         let id = self.upstreams.insert(upstream);
         self.actions.push_back(Action::Connect { upstream: id, to, within });
         Some(id)
+    }
+
+    /// A quarter of what a node may have is in use for pipelined requests: what may take long then goes by the
+    /// shared ones. With those of all databases, which take half, there is still room for streams.
+    fn has_many_common(&self, pool: PoolId, node: NodeId, limit: usize) -> bool {
+        let common = |(_, u): &(UpstreamId, &Upstream)| u.pool == pool && u.node == node && u.is_common();
+        self.upstreams.iter().filter(common).count() * 4 >= limit
     }
 
     /// A node has as many upstreams as it may: an idle one of another lane, or of another

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use ketch::internals::config::Limits;
+
 use super::model::{Ask, Fate};
 use super::node::Mood;
 use super::random::come_to_rest;
-use super::scenarios::{ROUGH, client, owed, ready, say, to_node, turns};
+use super::scenarios::{CALM, ROUGH, client, owed, ready, say, to_node, turns};
 use super::setup::Plan;
 
 const KEY: &str = "k1.0";
@@ -54,4 +56,23 @@ fn a_node_that_is_too_busy_to_be_greeted_keeps_nobody_waiting_and_is_greeted_onc
     assert_eq!(owed(&world, id), 0);
     assert!([100, 101].iter().all(|id| world.ledger[id].fate == Some(Fate::Done)));
     come_to_rest(&mut world);
+}
+
+#[test]
+fn scripts_in_many_databases_leave_room_for_a_stream() {
+    for max_upstreams in 2..12 {
+        let limits = Limits { max_upstreams, ..Limits::default() };
+        let mut world = ready(Plan { shards: 1, nodes: 1, limits, ..Plan::default() }, CALM);
+        let id = client(&mut world);
+        for round in 0..8_u32 {
+            let db = round % 4;
+            let eval = Ask::Eval(format!("k1.0@{db}"), u64::from(round) + 1, "set");
+            say(&mut world, id, vec![Ask::Select(db), eval]);
+            turns(&mut world, 20);
+        }
+        world.say(0, id, Ask::Set("k1.0@3".into(), 9), 100_000);
+        turns(&mut world, 100);
+        assert_eq!(owed(&world, id), 0, "{max_upstreams}");
+        assert!((1..=9).all(|id| world.ledger[&id].fate == Some(Fate::Done)), "{max_upstreams}");
+    }
 }

@@ -304,3 +304,16 @@ fn the_upstream_of_a_blocked_client_that_goes_is_closed_at_once() {
         come_to_rest(&mut world);
     }
 }
+
+#[test]
+fn what_stands_behind_a_watch_that_is_given_up_before_it_was_sent_goes_on() {
+    let mut world = ready(one_shard(), CALM);
+    let id = client(&mut world);
+    // An upstream for the watch has to be made first; DISCARD ends it before.
+    say(&mut world, id, vec![Ask::Watch("k1.0".into()), Ask::Get("k1.0".into()), Ask::Multi, Ask::Discard]);
+    let written = |end: &super::world::UpstreamEnd| !end.taken.is_empty();
+    assert!(world.sites[0].upstreams.values().any(written), "nothing is waited for any more");
+    turns(&mut world, 5);
+    assert_eq!(owed(&world, id), 0);
+    come_to_rest(&mut world);
+}

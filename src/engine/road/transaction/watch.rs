@@ -109,6 +109,7 @@ impl Engine {
                 _ => continue,
             };
             if let Some(held) = self.unhold(number) {
+                self.release(held.pool, shard);
                 self.answer_owner(held.owner, reply);
             }
         }
@@ -121,6 +122,8 @@ impl Engine {
             if row == Some(Handling::Transaction(Transaction::Watch))
                 && let Some(held) = self.unhold(number)
             {
+                // What stood behind it may go.
+                self.release(held.pool, shard);
                 self.answer_owner(held.owner, OK);
             }
         }

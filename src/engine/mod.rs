@@ -40,7 +40,7 @@ mod upstreams;
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 pub use action::{Action, CloseReason, Lost, Party};
@@ -134,6 +134,8 @@ pub struct Engine {
     crowded: Vec<ClientId>,
     /// Clients that wait for an upstream of their own, or to be unblocked.
     waiting_pins: Vec<ClientId>,
+    /// Shards whose held writes wait for those who blocked before, and since when.
+    blocks_first: BTreeMap<(PoolId, ShardId), Time>,
     /// When they were looked at last, or the first began to wait.
     pins_swept: Time,
     idle_swept: Time,
@@ -184,6 +186,7 @@ impl Engine {
             unsorted: Vec::new(),
             crowded: Vec::new(),
             waiting_pins: Vec::new(),
+            blocks_first: BTreeMap::new(),
             pins_swept: setting.now,
             idle_swept: setting.now,
             streams_swept: setting.now,

@@ -182,3 +182,21 @@ fn scripts_and_reads_in_one_pipeline_are_answered_in_order_and_see_each_other() 
         }
     }
 }
+
+#[test]
+fn a_block_that_meets_a_busy_node_is_aborted_in_the_words_of_a_server() {
+    let stage = stage(1, "");
+    let key = stage.keys_on(0, 1).remove(0);
+    let mut client = stage.client();
+    // By a connection that is there already.
+    assert_eq!(client.ask(&["SET", &key, "v"]).unwrap(), ok());
+    let mut direct = stage.primary(0).client().unwrap();
+    direct.send(&["EVAL", ENDLESS, "0"]).unwrap();
+    wait_until_busy(&stage, &key);
+    let block = [vec!["MULTI"], vec!["SET", &key, "w"], vec!["EXEC"]];
+    let replies = client.pipeline(&block).unwrap();
+    assert_eq!(error(&replies[2]), format!("EXECABORT Transaction discarded because of: {BUSY}"));
+    kill(&stage);
+    assert!(error(&direct.read().unwrap()).contains("Script killed by user"));
+    assert_eq!(client.ask(&["GET", &key]).unwrap(), bulk("v"));
+}

@@ -299,6 +299,11 @@ impl Hold {
         self.by_client.range((client, shard, 0)..=(client, shard, u64::MAX)).map(|(_, _, n)| *n).collect()
     }
 
+    /// The oldest that a client has waiting for one shard.
+    pub(crate) fn first_of(&self, client: ClientId, shard: ShardId) -> Option<u64> {
+        self.by_client.range((client, shard, 0)..=(client, shard, u64::MAX)).next().map(|(_, _, n)| *n)
+    }
+
     /// Bytes of one client's held requests.
     pub(crate) fn bytes_of(&self, client: ClientId) -> usize {
         self.client_bytes.get(&client).copied().unwrap_or_default()

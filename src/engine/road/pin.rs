@@ -270,7 +270,8 @@ impl Engine {
     }
 
     pub(in crate::engine) fn next_pin_sweep(&self) -> Option<Time> {
-        (!self.waiting_pins.is_empty()).then(|| self.pins_swept + SWEEP)
+        let waits = !self.waiting_pins.is_empty() || !self.blocks_first.is_empty();
+        waits.then(|| self.pins_swept + SWEEP)
     }
 
     /// Clients that wait for upstreams of their own: some have waited as long as they wanted to, for others
@@ -280,6 +281,12 @@ impl Engine {
             return;
         }
         self.pins_swept = self.now;
+        if self.hold.is_empty() {
+            self.blocks_first.clear();
+        }
+        for (pool, shard) in self.blocks_first.keys().copied().collect::<Vec<_>>() {
+            self.release(pool, shard);
+        }
         for id in core::mem::take(&mut self.waiting_pins) {
             let Some(client) = self.clients.get(id) else { continue };
             let (pool, session) = (client.pool, &client.session);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::HeldOwner;
+use super::blocking::Blockers;
 use super::error_reply::ErrorReply;
 use super::hold::{Held, Why};
 use super::pin::For;
@@ -13,6 +14,21 @@ use crate::engine::Engine;
 use crate::engine::busy::Meets;
 use crate::engine::clients::Pause;
 use crate::engine::profile::ProfileId;
+
+/// One look at all that is held for a shard.
+#[derive(Default)]
+struct Pass {
+    shard: ShardId,
+    /// The shard takes writes.
+    writable: bool,
+    /// Profiles for which an upstream is wanted, and whether for a read.
+    wants: Vec<(ProfileId, bool)>,
+    /// Clients whose later requests stay.
+    stopped: BTreeSet<ClientId>,
+    went: BTreeSet<ClientId>,
+    /// For whom writes of others wait.
+    first: Blockers,
+}
 
 impl Engine {
     /// A request that is in the hands of nobody else must wait.
@@ -162,63 +178,75 @@ impl Engine {
                 || self.hold.bytes_of(client) * 20 >= bytes)
     }
 
-    /// In order; a client whose first request to the shard can't go keeps its later ones.
+    /// Who blocks first; then in order. A client whose first request to the shard can't go keeps its later
+    /// ones.
     fn release_shard(&mut self, pool: PoolId, shard: ShardId) {
         if !self.pools[usize::from(pool.0)].is_served(shard) && !self.is_greeted_busily(pool, shard) {
-            return;
+            return self.blocked_first(pool, shard);
         }
-        let mut wants: Vec<(ProfileId, bool)> = Vec::new();
         let writable = self.topology.pool(pool).shard(shard).writable();
-        let mut blocked: BTreeSet<ClientId> = BTreeSet::new();
-        let mut went: BTreeSet<ClientId> = BTreeSet::new();
+        let mut pass = Pass { shard, writable, ..Pass::default() };
+        if writable {
+            for number in self.held_blocks(pool, shard) {
+                self.release_one(number, &mut pass);
+            }
+            pass.first = self.blockers(pool, shard);
+        } else {
+            self.blocked_first(pool, shard);
+        }
         let mut from = 0;
         while let Some(number) = self.hold.of_shard(pool, shard, from) {
             from = number + 1;
-            let Some(held) = self.hold.get(number) else { continue };
-            let (client, profile) = (held.owner.client(), held.profile);
-            let row = command::row(held.row);
-            let (answered, own_order) = (held.answer.is_some(), held.why.is_own_order());
-            if blocked.contains(&client) || (answered && !self.begins_anew(client, shard)) {
-                blocked.insert(client);
-                continue;
-            }
-            let chosen = self.choose_held(number, writable);
-            let chosen = self.in_lane(client, row, chosen);
-            let chosen = self.unless_paused(pool, row, chosen);
-            let chosen = match self.while_busy(pool, shard, profile, row, chosen) {
-                Meets::Chosen(chosen) => chosen,
-                Meets::Busy(words) => {
-                    self.answer_busy(number, &words);
-                    continue;
-                }
-            };
-            match chosen {
-                Ok(upstream) => {
-                    if let Some(held) = self.unhold(number) {
-                        self.put_on(upstream, held.owner, row, &held.request, held.attempts);
-                        went.insert(client);
-                    }
-                }
-                Err(why) => {
-                    let want = (profile, row.any_node());
-                    if why == Why::Connecting && !wants.contains(&want) {
-                        wants.push(want);
-                    }
-                    // That it stood behind its client's own requests is still true when they are answered.
-                    if !own_order {
-                        self.hold.set_why(number, why);
-                    }
-                    // While its client's requests go, it waits for no primary.
-                    if went.contains(&client) {
-                        self.hold.refresh(number, self.now);
-                    }
-                    blocked.insert(client);
-                }
-            }
+            self.release_one(number, &mut pass);
         }
         // Only now: an upstream that was lent to a database first carries what waited for it. The oldest
         // comes first, or two databases could pass it to and fro for ever.
-        wants.into_iter().for_each(|(profile, read)| self.want(pool, shard, profile, read));
+        pass.wants.into_iter().for_each(|(profile, read)| self.want(pool, shard, profile, read));
+    }
+
+    fn release_one(&mut self, number: u64, pass: &mut Pass) {
+        let Some(held) = self.hold.get(number) else { return };
+        let (client, pool, profile) = (held.owner.client(), held.pool, held.profile);
+        let row = command::row(held.row);
+        let (answered, own_order) = (held.answer.is_some(), held.why.is_own_order());
+        if pass.stopped.contains(&client) || (answered && !self.begins_anew(client, pass.shard)) {
+            pass.stopped.insert(client);
+            return;
+        }
+        if self.lets_block(number, row, &pass.first) {
+            pass.stopped.insert(client);
+            return;
+        }
+        let chosen = self.choose_held(number, pass.writable);
+        let chosen = self.in_lane(client, row, chosen);
+        let chosen = self.unless_paused(pool, row, chosen);
+        let chosen = match self.while_busy(pool, pass.shard, profile, row, chosen) {
+            Meets::Chosen(chosen) => chosen,
+            Meets::Busy(words) => return self.answer_busy(number, &words),
+        };
+        match chosen {
+            Ok(upstream) => {
+                if let Some(held) = self.unhold(number) {
+                    self.put_on(upstream, held.owner, row, &held.request, held.attempts);
+                    pass.went.insert(client);
+                }
+            }
+            Err(why) => {
+                let want = (profile, row.any_node());
+                if why == Why::Connecting && !pass.wants.contains(&want) {
+                    pass.wants.push(want);
+                }
+                // That it stood behind its client's own requests is still true when they are answered.
+                if !own_order {
+                    self.hold.set_why(number, why);
+                }
+                // While its client's requests go, it waits for no primary.
+                if pass.went.contains(&client) {
+                    self.hold.refresh(number, self.now);
+                }
+                pass.stopped.insert(client);
+            }
+        }
     }
 
     /// The shard can't serve a profile: what waits for that, and was not sent, is answered.

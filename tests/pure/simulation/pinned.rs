@@ -167,6 +167,51 @@ fn what_blocks_on_a_deposed_primary_is_unblocked_there_and_blocks_on_the_next() 
     come_to_rest(&mut world);
 }
 
+/// Whoever pushes blocks, too, a moment later: it must not be first. Nor could anybody else be.
+#[test]
+fn what_a_held_write_pushes_is_popped_by_whoever_blocked_before_it() {
+    for sent in [true, false] {
+        let mut world = ready(one_shard(), ROUGH);
+        let first = if sent { blocked(&mut world, 60_000) } else { client(&mut world) };
+        let pusher = client(&mut world);
+        hold(&mut world);
+        if !sent {
+            say(&mut world, first, vec![Ask::Pop("q0".into(), 60_000)]);
+            turns(&mut world, 2);
+        }
+        say(&mut world, pusher, vec![Ask::Push("q0".into(), 7), Ask::Pop("q0".into(), 300)]);
+        turns(&mut world, 5);
+        depose(&mut world);
+        for _ in 0..50 {
+            turns(&mut world, 1);
+            let list = world.nodes[1].data.get(&b"q0"[..]);
+            assert!(list.is_none_or(|list| list.is_empty()), "{sent}: it lies there for anybody");
+        }
+        assert_eq!(model(&world, first).popped, [7], "{sent}");
+        assert_eq!(owed(&world, pusher), 1);
+        come_to_rest(&mut world);
+    }
+}
+
+#[test]
+fn a_held_write_does_not_wait_long_for_those_who_blocked_before_it() {
+    let mut world = ready(one_shard(), ROUGH);
+    blocked(&mut world, 60_000);
+    let pusher = client(&mut world);
+    hold(&mut world);
+    say(&mut world, pusher, vec![Ask::Push("q0".into(), 7)]);
+    world.nodes[0].mood = Mood::Silent;
+    depose(&mut world);
+    let began = world.now;
+    while owed(&world, pusher) > 0 && world.now.since(began) < Duration::from_secs(2) {
+        turns(&mut world, 1);
+    }
+    let took = world.now.since(began);
+    assert!(took >= Duration::from_millis(400) && took < Duration::from_millis(560), "{took:?}");
+    world.nodes[0].mood = Mood::Well;
+    come_to_rest(&mut world);
+}
+
 #[test]
 fn what_is_popped_on_a_deposed_primary_counts_for_nobody() {
     let mut world = ready(one_shard(), ROUGH);

@@ -9,6 +9,7 @@
 //!
 //! `unblock`: how it is ended before its time, by CLIENT UNBLOCK, or because its node was deposed.
 
+mod first;
 mod unblock;
 
 use core::time::Duration;
@@ -27,6 +28,7 @@ use crate::engine::clients::pinned::{Blocked, Resolving, Stage};
 use crate::engine::upstreams::{Pin, Step, Upstream};
 use crate::failover::Fate;
 use crate::resp::{self, Span, Value};
+pub(super) use first::Blockers;
 
 /// A request that has waited less than this is sent with the time-out that its client wrote.
 const REWRITE_FROM: Duration = Duration::from_millis(100);

@@ -151,6 +151,9 @@ impl Engine {
             reason.extend_from_slice(&refusal[1..]);
             return Some(reason);
         }
+        if reply.starts_with(b"-EXECABORT ") {
+            return None;
+        }
         // MULTI itself was refused: that is the cause.
         Some(refusal.into_vec())
     }
